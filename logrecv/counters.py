@@ -1,0 +1,72 @@
+"""
+The counters behind the promise of conservation, as plain numbers.
+
+Whoever takes or gives away a record counts it in the same turn of the reactor,
+so the sums hold whenever anybody looks.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+
+@define(eq=False)
+class InputTally:
+    """
+    What came in one way: C{received = accepted + sum(rejected)}.
+
+    @ivar via: C{"tcp"}, C{"udp"}, C{"http"} or C{"json"}.
+    @ivar rejected: Payloads by the reason they were rejected for.
+    @ivar connections: Connections that are open now.
+    """
+
+    via: str
+    received: int = 0
+    accepted: int = 0
+    rejected: dict[str, int] = field(factory=dict)
+    connections: int = 0
+
+    def accept(self, count: int) -> None:
+        """
+        Count payloads of which records were made.
+        """
+        self.received += count
+        self.accepted += count
+
+    def reject(self, reason: str, count: int = 1) -> None:
+        """
+        Count payloads of which no record was made.
+
+        @param reason: One of the constants of L{logrecv.wire.errors}.
+        """
+        self.received += count
+        self.rejected[reason] = self.rejected.get(reason, 0) + count
+
+
+@define(eq=False)
+class OutputTally:
+    """
+    What became of the records one output was given:
+    C{taken = filtered + delivered + queued + sum(dropped)}.
+
+    @ivar output: The output's label: its position and kind, C{"1-file"}.
+    @ivar filtered: Records that the output's filter kept back.
+    @ivar delivered: Records that reached where the output sends them.
+    @ivar queued: Records that wait.
+    @ivar dropped: Records given up, by reason.
+    """
+
+    output: str
+    filtered: int = 0
+    delivered: int = 0
+    queued: int = 0
+    dropped: dict[str, int] = field(factory=dict)
+
+    def drop(self, reason: str, count: int) -> None:
+        """
+        Count records that were given up.
+
+        @param reason: A short name out of a fixed set.
+        """
+        if count:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
