@@ -14,6 +14,10 @@ INCOMPLETE: Final = "incomplete"
 MALFORMED: Final = "malformed"
 TOO_COMPLEX: Final = "too-complex"
 NOT_A_RECORD: Final = "not-a-record"
+TOO_SLOW: Final = "too-slow"
+OVERLOAD: Final = "overload"
+NOT_ALLOWED: Final = "not-allowed"
+UNAUTHORIZED: Final = "unauthorized"
 
 
 class WireError(Exception):

@@ -2,8 +2,8 @@
 A stream of frames to payloads: a length of 4 bytes, big-endian, then as many
 bytes.
 
-Nothing is read twice: the pieces of an unfinished frame are kept as they came
-and joined once, when its last byte is there.
+Nothing is read twice: an unfinished frame grows in place and is cut when its
+last byte is there.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class FrameDecoder:
         """
         self.skipped = 0
         self._maxLength = maxLength
-        self._pieces: list[bytes] = []
-        self._held = 0
+        #: The beginning of an unfinished frame.
+        self._buffer = bytearray()
         #: Bytes of the frame that is being assembled, prefix included; 0 while
         #: its length is not known.
         self._wanted = 0
@@ -44,14 +44,13 @@ class FrameDecoder:
         """
         Bytes of an unfinished frame that are kept.
         """
-        return self._held
+        return len(self._buffer)
 
-    @property
-    def amidFrame(self) -> bool:
+    def discard(self) -> None:
         """
-        Whether the stream is inside a frame that would be given out.
+        Let go of an unfinished frame.  The stream cannot go on after this.
         """
-        return self._held > 0
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """
@@ -65,14 +64,12 @@ class FrameDecoder:
             data = data[passed:]
         if not data:
             return []
-        if self._held:
-            self._pieces.append(data)
-            self._held += len(data)
-            if self._held < (self._wanted or PREFIX):
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < (self._wanted or PREFIX):
                 return []
-            data = b"".join(self._pieces)
-            self._pieces.clear()
-            self._held = 0
+            data = bytes(self._buffer)
+            self._buffer = bytearray()
             self._wanted = 0
         return self._split(data)
 
@@ -99,6 +96,5 @@ class FrameDecoder:
                 payloads.append(data[begin:end])
             start = end
         if start < size:
-            self._pieces.append(data[start:])
-            self._held = size - start
+            self._buffer += data[start:]
         return payloads
