@@ -18,6 +18,7 @@ class InputTally:
     @ivar via: C{"tcp"}, C{"udp"}, C{"http"} or C{"json"}.
     @ivar rejected: Payloads by the reason they were rejected for.
     @ivar connections: Connections that are open now.
+    @ivar refused: Connections that were turned away, by reason.
     """
 
     via: str
@@ -25,6 +26,7 @@ class InputTally:
     accepted: int = 0
     rejected: dict[str, int] = field(factory=dict)
     connections: int = 0
+    refused: dict[str, int] = field(factory=dict)
 
     def accept(self, count: int) -> None:
         """
@@ -41,6 +43,14 @@ class InputTally:
         """
         self.received += count
         self.rejected[reason] = self.rejected.get(reason, 0) + count
+
+    def refuse(self, reason: str) -> None:
+        """
+        Count a connection that was turned away.
+
+        @param reason: A short name out of a fixed set.
+        """
+        self.refused[reason] = self.refused.get(reason, 0) + 1
 
 
 @define(eq=False)
