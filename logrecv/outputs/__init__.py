@@ -1,0 +1,3 @@
+"""
+Where records go: sinks, and the parsers that make them of descriptions.
+"""

@@ -1,0 +1,338 @@
+"""
+Forwarding: records go on to another receiver as C{SocketHandler} sends them.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final, cast
+
+from attrs import define, field
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IConsumer,
+    IPullProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from logrecv.descriptions import Description, DescriptionError, portNumber
+from logrecv.interfaces import IRecordSink
+from logrecv.outputs.parser import Surroundings
+from logrecv.outputs.queue import Capacity, IWriter, QueuedSink
+from logrecv.record import Record
+from logrecv.wire.frames import PREFIX
+
+#: The pickle protocol of C{SocketHandler.makePickle}.
+PICKLE_PROTOCOL: Final = 1
+
+#: The attributes of a C{LogRecord} that L{Record} has under the same name.
+SAME_NAME: Final = (
+    "name",
+    "levelname",
+    "pathname",
+    "filename",
+    "module",
+    "exc_text",
+    "stack_info",
+    "funcName",
+    "relativeCreated",
+    "thread",
+    "threadName",
+    "processName",
+    "process",
+    "taskName",
+)
+
+#: The name under which extras go that have the name of a standard attribute.
+EXTRA: Final = "extra"
+
+#: Bytes sent in one go.  A connection that is lost meanwhile makes records of
+#: as many bytes arrive twice at most.
+WRITE_SIZE: Final = 64 * 1024
+
+#: Seconds to the first attempt to connect again, and between attempts at most,
+#: each before up to one second of jitter.
+INITIAL_DELAY: Final = 0.25
+MAX_DELAY: Final = 5.0
+
+
+def makeAttributes(record: Record) -> dict[str, object]:
+    """
+    Make what C{SocketHandler} would send of a record: the attributes of a
+    C{LogRecord} whose message is rendered.
+
+    What the record does not have is L{None}, except for numbers without which
+    the stock C{Handler} and C{Formatter} fail: C{created} and C{msecs} are then
+    those of the reception, and C{levelno} and C{lineno} are 0.
+
+    Extras are attributes like the others.  One that has the name of a standard
+    attribute is sent in a dictionary that is an attribute itself, C{extra}.
+    """
+    created = record.created
+    if created is None:
+        created = datetime.fromisoformat(record.time).timestamp()
+    msecs = record.msecs
+    if msecs is None:
+        msecs = float(int(created * 1000) % 1000)
+    attributes: dict[str, object] = {name: getattr(record, name) for name in SAME_NAME}
+    attributes.update(
+        msg=record.message,
+        args=None,
+        exc_info=None,
+        levelno=record.levelno or 0,
+        lineno=record.lineno or 0,
+        created=created,
+        msecs=msecs,
+    )
+    extra = dict(record.extra or {})
+    reserved = attributes.keys() | {"message", "asctime"}
+    if not reserved.isdisjoint(extra):
+        reserved.add(EXTRA)
+        attributes[EXTRA] = {
+            name: extra.pop(name) for name in list(extra) if name in reserved
+        }
+    attributes.update(extra)
+    return attributes
+
+
+def encodeFrames(batch: Sequence[Record]) -> bytes:
+    """
+    Make the bytes that C{SocketHandler} would send of each record, one after
+    the other.
+    """
+    pieces = []
+    for record in batch:
+        payload = pickle.dumps(makeAttributes(record), PICKLE_PROTOCOL)
+        pieces += [len(payload).to_bytes(PREFIX, "big"), payload]
+    return b"".join(pieces)
+
+
+@implementer(IPullProducer)
+@define(eq=False)
+class ForwardProtocol(Protocol):
+    """
+    Sends.  What the receiver may send is not looked at.
+
+    A transport asks a pull producer for more whenever it has given everything
+    to the kernel, and that is the one thing it ever tells of what was written.
+    So this is one, for as long as something is being sent.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    #: What is sent when the transport asks for it.
+    _data: bytes = field(default=b"", init=False)
+    _sent: Deferred[None] | None = field(default=None, init=False)
+
+    def connectionMade(self) -> None:
+        """
+        See L{Protocol.connectionMade}.
+        """
+        tcp = ITCPTransport(self.transport, None)
+        if tcp is not None:
+            tcp.setTcpKeepAlive(True)
+        self._log.debug("forwarding to {peer}", peer=self._peer())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See L{Protocol.connectionLost}.
+        """
+        self._log.debug("no longer forwarding to {peer}", peer=self._peer())
+        self._finish(reason)
+
+    def send(self, data: bytes) -> Deferred[None]:
+        """
+        Send bytes: one call at a time, while there is a connection.
+
+        @return: A L{Deferred} that fires when the transport holds none of them
+            any more, and fails when the connection is lost before.
+        """
+        self._data = data
+        sent: Deferred[None] = Deferred()
+        self._sent = sent
+        self._consumer.registerProducer(self, False)
+        return sent
+
+    def resumeProducing(self) -> None:
+        """
+        Write the bytes when they are asked for; when more is asked for, they
+        are gone.
+        """
+        if self._data:
+            data, self._data = self._data, b""
+            self._consumer.write(data)
+        else:
+            self._finish(None)
+
+    def stopProducing(self) -> None:
+        """
+        The connection is lost.
+        """
+        self._finish(Failure(ConnectionDone()))
+
+    @property
+    def _consumer(self) -> IConsumer:
+        return cast(IConsumer, self.transport)
+
+    def _finish(self, result: Failure | None) -> None:
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            self._consumer.unregisterProducer()
+            sent.callback(result)
+
+    def _peer(self) -> str:
+        assert self.transport is not None
+        address: Any = self.transport.getPeer()
+        try:
+            return f"{address.host}:{address.port}"
+        except AttributeError:
+            return str(address)
+
+
+@implementer(IWriter)
+@define(eq=False)
+class EndpointWriter:
+    """
+    Writes to whoever listens at an endpoint, and connects again for ever.
+
+    The stock wire has no acknowledgement.  A write is done when the kernel has
+    taken all of it (with TLS: all but the last 64 KiB); what the receiver then
+    makes of it nobody can know, and what the kernel still had when a connection
+    broke is lost.  A write during which the connection is lost is repeated
+    from its start.
+
+    @ivar endpoint: Where to connect to.
+    @ivar clock: Tells when to connect again.
+    """
+
+    endpoint: IStreamClientEndpoint
+    clock: IReactorTime
+    _service: ClientService = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        factory = Factory.forProtocol(ForwardProtocol)
+        factory.noisy = False
+        policy = backoffPolicy(INITIAL_DELAY, MAX_DELAY)
+        self._service = ClientService(self.endpoint, factory, policy, self.clock)
+
+    def open(self) -> None:
+        """
+        See L{IWriter.open}.
+        """
+        self._service.startService()
+
+    def write(self, data: bytes) -> Deferred[None]:
+        """
+        See L{IWriter.write}.
+        """
+        return Deferred.fromCoroutine(self._send(data))
+
+    async def _send(self, data: bytes) -> None:
+        connected = await self._service.whenConnected(failAfterFailures=1)
+        await cast(ForwardProtocol, connected).send(data)
+
+    def reopen(self) -> None:
+        """
+        See L{IWriter.reopen}.
+        """
+
+    def close(self) -> Deferred[None]:
+        """
+        See L{IWriter.close}.
+        """
+        stopped = maybeDeferred(self._service.stopService)
+        return stopped.addCallback(lambda result: None)
+
+
+def _clientEndpoint(description: Description, reactor: object) -> IStreamClientEndpoint:
+    """
+    Make an endpoint of everything in a description that is left.
+
+    @raise DescriptionError: There is no such endpoint.
+    """
+    kind = "".join(description.positional[:1]).lower()
+    _checkParts(kind, description)
+    text = description.takeRest()
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DescriptionError(
+            f"{text} is not a client endpoint ({reason}); "
+            "write forward:tcp:HOST:PORT or forward:unix:PATH"
+        ) from None
+    return endpoint
+
+
+#: The parts of the endpoints that Twisted itself has.
+_PARTS: Final = {
+    "": ("HOST", "PORT"),
+    "tcp": ("HOST", "PORT"),
+    "ssl": ("HOST", "PORT"),
+    "tls": ("HOST", "PORT"),
+    "unix": ("PATH",),
+}
+
+
+def _checkParts(kind: str, description: Description) -> None:
+    """
+    Refuse what Twisted would take and then never connect to, and what it would
+    refuse in words that do not help.  A path is made absolute, since a runner
+    may go elsewhere before it starts the service.
+    """
+    names = _PARTS.get(kind)
+    if names is None:
+        return
+    keywords = description.keywords
+    values = {
+        name: keywords[name.lower()] for name in names if name.lower() in keywords
+    }
+    missing = [name for name in names if name not in values]
+    positional = description.positional[1:]
+    values.update(zip(missing, positional, strict=False))
+    if len(positional) != len(missing) or "" in values.values():
+        raise DescriptionError(f"write {':'.join(['forward', kind or 'tcp', *names])}")
+    if "PORT" in values:
+        try:
+            portNumber(values["PORT"])
+        except ValueError as error:
+            raise DescriptionError(f"{values['PORT']}: {error}") from None
+    if "PATH" in values:
+        keywords["path"] = os.path.abspath(values["PATH"])
+        del description.positional[1:]
+
+
+def parseForward(description: Description, surroundings: Surroundings) -> IRecordSink:
+    """
+    Make the sink of
+    C{forward:tcp:HOST:PORT[:queue=SIZE][:full=drop|pause]}, or with any other
+    client endpoint description in the place of C{tcp:HOST:PORT}.
+
+    @raise logrecv.descriptions.DescriptionError: The description cannot be
+        used.
+    """
+    reactor = surroundings.reactor
+    # All that is left after the queue's keywords is the endpoint's.
+    capacity = Capacity.take(description, full="drop")
+    writer = EndpointWriter(_clientEndpoint(description, reactor), reactor)
+    return QueuedSink(
+        encodeFrames,
+        writer,
+        reactor,
+        surroundings.tally,
+        capacity,
+        writeSize=WRITE_SIZE,
+        retryDelay=INITIAL_DELAY,
+    )

@@ -1,0 +1,591 @@
+"""
+Tests for L{logrecv.outputs.forward}.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPullProducer
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface.verify import verifyObject
+
+from logrecv.counters import OutputTally
+from logrecv.descriptions import Description, DescriptionError
+from logrecv.interfaces import IRecordSink
+from logrecv.outputs.forward import (
+    MAX_DELAY,
+    WRITE_SIZE,
+    ForwardProtocol,
+    encodeFrames,
+    makeAttributes,
+    parseForward,
+)
+from logrecv.outputs.parser import StandardOutput, Surroundings
+from logrecv.outputs.queue import (
+    CLOSE_TIMEOUT,
+    RETRY_DELAY,
+    STOP_TIMEOUT,
+    IWriter,
+    QueuedSink,
+)
+from logrecv.record import Origin, Record
+from logrecv.testing import CREATED, makeFrame, makeLogRecord, makeRecord
+from logrecv.wire import fields, pickles
+from logrecv.wire.frames import FrameDecoder
+
+
+def loads(data: bytes) -> list[dict[str, Any]]:
+    """
+    Take frames apart as the receiver in Python's logging cookbook does.
+    """
+    found = []
+    while data:
+        (length,) = struct.unpack(">L", data[:4])
+        found.append(pickle.loads(data[4 : 4 + length]))
+        data = data[4 + length :]
+    return found
+
+
+class WireTests(SynchronousTestCase):
+    """
+    L{encodeFrames} and L{makeAttributes}.
+    """
+
+    def test_stockAttributes(self) -> None:
+        """
+        The attributes are those that C{SocketHandler} sends, and no others.
+        """
+        [stock] = loads(makeFrame())
+        # Python has taskName from 3.12 on.
+        self.assertEqual(makeAttributes(makeRecord()).keys(), {*stock, "taskName"})
+
+    def test_protocol(self) -> None:
+        """
+        Pickles are of protocol 1, as C{SocketHandler} sends them.
+        """
+        data = encodeFrames([makeRecord()])
+        self.assertEqual(data[4:5], makeFrame()[4:5])
+        self.assertNotEqual(data[4:5], pickle.PROTO)
+
+    def test_roundTrip(self) -> None:
+        """
+        Another logrecv makes the same record of it.
+        """
+        origin = Origin("2023-11-14T22:13:20.250000Z", "tcp", "a:1")
+        sent = loads(
+            makeFrame(
+                makeLogRecord(
+                    "%s and %d",
+                    "text",
+                    5,
+                    created=CREATED,
+                    exc_text="Traceback…",
+                    stack_info="Stack…",
+                    user={"id": [1, None, 2.5, True]},
+                    taskName="Task-1",
+                )
+            )
+        )[0]
+        record = fields.makeRecord(sent, origin, 1000)
+        [payload] = FrameDecoder(1000).feed(encodeFrames([record]))
+        again = fields.makeRecord(pickles.loads(payload), origin, len(payload))
+        self.assertEqual(again, record)
+        self.assertEqual(again.extra, {"user": {"id": [1, None, 2.5, True]}})
+
+    def test_missing(self) -> None:
+        """
+        What a record does not have is None, or what stock receivers can live
+        with.
+        """
+        record = Record(
+            time="2023-11-14T22:13:20.250000Z",
+            message="only",
+            received=Origin("2023-11-14T22:13:20.250000Z", "json", "a:1"),
+        )
+        attributes = makeAttributes(record)
+        known = {name: value for name, value in attributes.items() if value is not None}
+        self.assertEqual(
+            known,
+            {
+                "msg": "only",
+                "created": CREATED,
+                "msecs": 250.0,
+                "levelno": 0,
+                "lineno": 0,
+            },
+        )
+        formatter = logging.Formatter("%(asctime)s %(levelno)d %(lineno)d %(message)s")
+        text = formatter.format(logging.makeLogRecord(attributes))
+        self.assertTrue(text.endswith("250 0 0 only"), text)
+
+    def test_clashingExtra(self) -> None:
+        """
+        An extra with the name of a standard attribute does not replace it.
+        """
+        extra = {"levelno": "high", "asctime": "now", "user": "bob"}
+        attributes = makeAttributes(makeRecord(extra=extra))
+        self.assertEqual(attributes["levelno"], 20)
+        self.assertEqual(attributes["extra"], {"levelno": "high", "asctime": "now"})
+        self.assertEqual(attributes["user"], "bob")
+        self.assertNotIn("asctime", attributes)
+
+    def test_extraNamedExtra(self) -> None:
+        """
+        An extra that is itself named C{extra} is kept in either case, and the
+        record is not changed.
+        """
+        extra = {"extra": 1}
+        self.assertEqual(makeAttributes(makeRecord(extra=extra))["extra"], 1)
+        extra = {"extra": 1, "name": 2}
+        attributes = makeAttributes(makeRecord(extra=extra))
+        self.assertEqual(attributes["extra"], {"extra": 1, "name": 2})
+        self.assertEqual(extra, {"extra": 1, "name": 2})
+
+
+class ForwardTestCase(SynchronousTestCase):
+    """
+    A sink that forwards through a reactor in memory.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.tally = OutputTally("1-forward")
+        self.sink = self.parse("forward:tcp:127.0.0.1:9020")
+
+    def parse(self, text: str) -> QueuedSink:
+        surroundings = Surroundings(
+            self.reactor, self.tally, StandardOutput.ofProcess()
+        )
+        sink = parseForward(Description.fromText(text), surroundings)
+        assert isinstance(sink, QueuedSink)
+        return sink
+
+    def connect(self) -> tuple[Protocol, StringTransport]:
+        """
+        Answer the latest attempt to connect.
+        """
+        factory = self.reactor.tcpClients[-1][2]
+        protocol = factory.buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    def take(self, transport: StringTransport) -> list[str]:
+        """
+        Be a transport that asks its producer for bytes and gives them to the
+        kernel.
+
+        @return: The messages that were written.
+        """
+        transport.clear()
+        assert transport.producer is not None
+        transport.producer.resumeProducing()
+        return [attributes["msg"] for attributes in loads(transport.value())]
+
+
+class SendingTests(ForwardTestCase):
+    """
+    Connecting and sending.
+    """
+
+    def test_interfaces(self) -> None:
+        """
+        The sink provides L{IRecordSink}, its writer L{IWriter}, its protocol
+        L{IPullProducer}.
+        """
+        verifyObject(IRecordSink, self.sink)
+        verifyObject(IWriter, self.sink.writer)
+        verifyObject(IPullProducer, ForwardProtocol())
+
+    def test_connectsWhenStarted(self) -> None:
+        """
+        Nothing is connected before the start, and then without waiting for
+        records.
+        """
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.sink.start()
+        self.assertEqual(self.reactor.tcpClients[0][:2], ("127.0.0.1", 9020))
+
+    def test_deliveredWhenDrained(self) -> None:
+        """
+        Records are delivered when the transport holds none of them any more.
+        """
+        self.sink.start()
+        _, transport = self.connect()
+        self.sink.deliver([makeRecord("a"), makeRecord("b")])
+        self.assertEqual(self.take(transport), ["a", "b"])
+        self.assertEqual((self.tally.queued, self.tally.delivered), (2, 0))
+        self.assertEqual(self.take(transport), [])
+        self.assertEqual((self.tally.queued, self.tally.delivered), (0, 2))
+        self.assertIsNone(transport.producer)
+
+    def test_queuedWhileDisconnected(self) -> None:
+        """
+        Records wait for the connection.
+        """
+        self.sink.start()
+        self.sink.deliver([makeRecord("a")])
+        self.sink.deliver([makeRecord("b")])
+        _, transport = self.connect()
+        sent = self.take(transport)
+        self.take(transport)
+        sent += self.take(transport)
+        self.assertEqual(sent, ["a", "b"])
+
+    def test_sentAgain(self) -> None:
+        """
+        What the transport still held when the connection was lost is sent
+        again, from the start of its first frame.
+        """
+        self.sink.start()
+        protocol, transport = self.connect()
+        self.sink.deliver([makeRecord("a"), makeRecord("b")])
+        self.take(transport)
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual((self.tally.queued, self.tally.delivered), (2, 0))
+        self.reactor.advance(MAX_DELAY + 1)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+        _, transport = self.connect()
+        self.reactor.advance(RETRY_DELAY)
+        self.assertEqual(self.take(transport), ["a", "b"])
+
+    def test_transportStops(self) -> None:
+        """
+        A transport that tells its producer of the end before the protocol is
+        no reason to count anything twice.
+        """
+        self.sink.start()
+        protocol, transport = self.connect()
+        self.sink.deliver([makeRecord("a")])
+        assert transport.producer is not None
+        transport.producer.stopProducing()
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual((self.tally.queued, self.tally.delivered), (1, 0))
+
+    def test_smallWrites(self) -> None:
+        """
+        A lost connection makes no more than C{WRITE_SIZE} bytes of records
+        arrive twice: no more than that is written before it has drained.
+        """
+        self.sink.start()
+        self.sink.deliver([makeRecord("first")])
+        for _ in range(20):
+            self.sink.deliver([makeRecord("x" * 10_000)])
+        _, transport = self.connect()
+        self.take(transport)
+        self.take(transport)
+        self.take(transport)
+        self.assertLessEqual(len(transport.value()), WRITE_SIZE)
+        self.assertGreater(len(transport.value()), WRITE_SIZE // 2)
+
+    def test_reconnects(self) -> None:
+        """
+        A receiver that closes an idle connection is connected to again.
+        """
+        self.sink.start()
+        protocol, _ = self.connect()
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.reactor.advance(MAX_DELAY + 1)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+
+    def test_answersIgnored(self) -> None:
+        """
+        What the receiver sends is not looked at.
+        """
+        self.sink.start()
+        protocol, transport = self.connect()
+        protocol.dataReceived(b"hello?")
+        self.assertTrue(transport.connected)
+        self.assertEqual(transport.value(), b"")
+
+    def test_queueFull(self) -> None:
+        """
+        While nobody listens the oldest records are dropped when the queue is
+        full, and counted.
+        """
+        sink = self.parse("forward:tcp:127.0.0.1:9020:queue=2K")
+        sink.start()
+        for text in "abcdefghij":
+            sink.deliver([makeRecord(text)])
+        dropped = self.tally.dropped["queue-full"]
+        self.assertGreater(dropped, 0)
+        self.assertEqual(self.tally.queued + dropped, 10)
+
+    def test_stopUnconnected(self) -> None:
+        """
+        A sink that is stopped while nobody listens gives up in time, and
+        counts what it held.
+        """
+        self.sink.start()
+        self.sink.deliver([makeRecord("a")])
+        stopped = self.sink.stop()
+        self.reactor.advance(STOP_TIMEOUT)
+        self.reactor.advance(CLOSE_TIMEOUT)
+        self.successResultOf(stopped)
+        self.assertEqual((self.tally.queued, self.tally.dropped), (0, {"stopped": 1}))
+
+    def test_stopIdle(self) -> None:
+        """
+        A sink that is stopped closes its connection.
+        """
+        self.sink.start()
+        protocol, transport = self.connect()
+        stopped = self.sink.stop()
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.successResultOf(stopped)
+        self.reactor.advance(MAX_DELAY + 1)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+
+
+class ParseForwardTests(ForwardTestCase):
+    """
+    L{parseForward}.
+    """
+
+    def test_defaults(self) -> None:
+        """
+        A forward drops when it is full.
+        """
+        self.assertFalse(self.sink.capacity.pauses)
+
+    def test_queueKeywords(self) -> None:
+        """
+        The queue's keywords may stand among those of the endpoint.
+        """
+        sink = self.parse("forward:tcp:h:1:queue=1K:timeout=3:full=pause")
+        self.assertEqual((sink.capacity.limit, sink.capacity.pauses), (1024, True))
+
+    def test_endpoints(self) -> None:
+        """
+        Any client endpoint will do, in any of its spellings.
+        """
+        for text in [
+            "tcp:host=127.0.0.1:port=1",
+            "tcp:host=127.0.0.1:1",
+            "tcp:127.0.0.1:port=1",
+        ]:
+            sink = self.parse(f"forward:{text}")
+            sink.start()
+            self.assertEqual(self.reactor.tcpClients[-1][:2], ("127.0.0.1", 1))
+        for text in ["unix:/run/x", "tls:example.com:443", "unix:path=/run/x"]:
+            self.parse(f"forward:{text}")
+
+    def test_relativePath(self) -> None:
+        """
+        The path of a socket is relative to where the process was when the
+        description was read.
+        """
+        for text in ("forward:unix:so\\:cket", "forward:unix:path=so\\:cket"):
+            sink = self.parse(text)
+            sink.start()
+            self.assertEqual(
+                self.reactor.unixClients[-1][0], os.path.abspath("so:cket")
+            )
+
+    def test_refused(self) -> None:
+        """
+        Whatever cannot be used is refused in one line.
+        """
+        usage = "write forward:tcp:HOST:PORT"
+        for text, message in [
+            ("forward", usage),
+            ("forward:", usage),
+            ("forward:tcp", usage),
+            ("forward:tcp:h", usage),
+            ("forward:tcp::1", usage),
+            ("forward:tcp:h:1:2", usage),
+            ("forward:tcp:h:1:port=2", usage),
+            ("forward:tls:h", "write forward:tls:HOST:PORT"),
+            ("forward:unix", "write forward:unix:PATH"),
+            ("forward:unix:a:b", "write forward:unix:PATH"),
+            ("forward:tcp:h:99999", "99999: a port is a number from 0 to 65535"),
+            ("forward:tcp:h:http", "http: a port is a number"),
+            ("forward:tcp:h:1:color=red", "color"),
+            ("forward:bogus:h:1", "bogus:h:1 is not a client endpoint"),
+            ("forward:tcp:h:1:queue=x", "queue=x: a size is"),
+            ("forward:tcp:h:1:full=x", "full=x: must be one of drop, pause"),
+        ]:
+            error = self.assertRaises(DescriptionError, self.parse, text)
+            self.assertIn(message, str(error))
+            self.assertNotIn("\n", str(error))
+
+
+class Receiver(Protocol):
+    """
+    Keeps what it receives.
+    """
+
+    factory: ReceiverFactory
+
+    def connectionMade(self) -> None:
+        self.factory.connections.append(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.factory.received += data
+
+
+class ReceiverFactory(Factory):
+    """
+    Makes receivers.
+    """
+
+    noisy = False
+    protocol = Receiver
+
+    def __init__(self) -> None:
+        self.connections: list[Receiver] = []
+        self.received = b""
+
+
+class EndToEndTests(TestCase):
+    """
+    Through real sockets.
+    """
+
+    def setUp(self) -> None:
+        self.tally = OutputTally("1-forward")
+        self.factory = ReceiverFactory()
+
+    def listen(self) -> int:
+        port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number: int = port.getHost().port
+        return number
+
+    def forward(self, port: int) -> QueuedSink:
+        surroundings = Surroundings(reactor, self.tally, StandardOutput.ofProcess())
+        description = Description.fromText(f"forward:tcp:127.0.0.1:{port}")
+        sink = parseForward(description, surroundings)
+        assert isinstance(sink, QueuedSink)
+        sink.start()
+        self.addCleanup(lambda: None if sink._stopping else sink.stop())
+        return sink
+
+    @inlineCallbacks
+    def until(self, condition: Any) -> object:
+        while not condition():
+            yield deferLater(reactor, 0.005)
+
+    @inlineCallbacks
+    def test_delivered(self) -> object:
+        """
+        Thousands of records arrive, in order and once each.
+        """
+        sink = self.forward(self.listen())
+        texts = [str(number) for number in range(5000)]
+        for start in range(0, len(texts), 50):
+            sink.deliver([makeRecord(text) for text in texts[start : start + 50]])
+        yield sink.flush()
+        self.assertEqual(self.tally.delivered, len(texts))
+        size = len(encodeFrames([makeRecord(text) for text in texts]))
+        yield self.until(lambda: len(self.factory.received) >= size)
+        received = [attributes["msg"] for attributes in loads(self.factory.received)]
+        self.assertEqual(received, texts)
+
+    @inlineCallbacks
+    def test_stalled(self) -> object:
+        """
+        A receiver that does not read leaves the records in the queue, where
+        they are counted, and not in the memory of a transport.
+        """
+        sink = self.forward(self.listen())
+        yield self.until(lambda: self.factory.connections)
+        [receiver] = self.factory.connections
+        assert receiver.transport is not None
+        receiver.transport.pauseProducing()
+        for _ in range(300):
+            sink.deliver([makeRecord("x" * 40_000)])
+        yield deferLater(reactor, 0.1)
+        self.assertGreater(self.tally.queued, 50)
+        receiver.transport.resumeProducing()
+        yield sink.flush()
+        self.assertEqual(self.tally.delivered, 300)
+
+    @inlineCallbacks
+    def test_receiverRestarts(self) -> object:
+        """
+        A receiver that closes the connection is connected to again, and gets
+        what came later.
+        """
+        sink = self.forward(self.listen())
+        yield self.until(lambda: self.factory.connections)
+        transport = self.factory.connections[0].transport
+        assert transport is not None
+        transport.loseConnection()
+        yield self.until(lambda: len(self.factory.connections) == 2)
+        sink.deliver([makeRecord("later")])
+        yield sink.flush()
+        yield self.until(lambda: self.factory.received)
+        self.assertEqual(loads(self.factory.received)[0]["msg"], "later")
+
+    test_receiverRestarts.timeout = 10  # type: ignore[attr-defined]
+
+    @inlineCallbacks
+    def test_cookbookReceiver(self) -> object:
+        """
+        The receiver of Python's logging cookbook handles what arrives.
+        """
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        receiving = deferToThread(cookbook, listener)
+        sink = self.forward(listener.getsockname()[1])
+        sink.deliver(
+            [
+                makeRecord("told", process=7, threadName="main", exc_text="Boom"),
+                makeRecord("also", extra={"user": "bob"}),
+            ]
+        )
+        yield sink.stop()
+        lines = yield receiving
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"^[-\d: ,]+,250 INFO 7 main told\nBoom$")
+        self.assertRegex(lines[1], r"^[-\d: ,]+,250 INFO None None also$")
+
+
+def cookbook(listener: socket.socket) -> list[str]:
+    """
+    Receive from one connection as the logging cookbook's
+    C{LogRecordStreamHandler} does.
+    """
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    logger = logging.getLogger("logrecv.tests.cookbook")
+    logger.propagate = False
+    handler = Keep()
+    handler.setFormatter(
+        logging.Formatter(
+            "%(asctime)s %(levelname)s %(process)s %(threadName)s %(message)s"
+        )
+    )
+    logger.addHandler(handler)
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as stream:
+        for payload in frames(stream):
+            logger.handle(logging.makeLogRecord(pickle.loads(payload)))
+    logger.removeHandler(handler)
+    return lines
+
+
+def frames(stream: Any) -> Iterator[bytes]:
+    while prefix := stream.read(4):
+        yield stream.read(struct.unpack(">L", prefix)[0])
