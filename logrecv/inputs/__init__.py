@@ -1,0 +1,3 @@
+"""
+Where bytes come in: framing only.
+"""

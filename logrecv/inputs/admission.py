@@ -1,0 +1,108 @@
+"""
+Admission: who may connect, and how many at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+from attrs import define, field
+from twisted.internet.address import IPv4Address as IPv4
+from twisted.internet.address import IPv6Address as IPv6
+
+from logrecv.wire.errors import NOT_ALLOWED
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+#: Why a connection is refused, beside L{NOT_ALLOWED}: the values of the
+#: C{reason} label of C{logrecv_refused_total}.
+TOO_MANY: Final = "too-many"
+TOO_MANY_FROM_PEER: Final = "too-many-from-peer"
+HANDSHAKE: Final = "handshake"
+
+
+def network(text: str) -> Network:
+    """
+    Make a network of its CIDR notation; an address is a network of one.
+
+    @raise ValueError: It is none.
+    """
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write 10.0.0.0/8 or 2001:db8::/32") from None
+
+
+def hostOf(address: object) -> str | None:
+    """
+    Give the host of the address of a client.
+
+    @return: The host; L{None} for a client on this machine that came through a
+        UNIX socket, whose permissions have judged it.
+    """
+    return address.host if isinstance(address, IPv4 | IPv6) else None
+
+
+@define(eq=False)
+class Admission:
+    """
+    Decides about clients, for all inputs of a service together.
+
+    @ivar networks: The networks that clients must be in; empty for any.
+    @ivar maxConnections: How many connections there may be.
+    @ivar maxPerPeer: How many of them from one host.
+    """
+
+    networks: Sequence[Network] = ()
+    maxConnections: int = 4096
+    maxPerPeer: int = 2048
+    _connections: int = field(default=0, init=False)
+    _perPeer: dict[str, int] = field(factory=dict, init=False)
+
+    def allows(self, host: str | None) -> bool:
+        """
+        Whether a client of a host may send at all.
+
+        @param host: As L{hostOf} gives it.
+        """
+        if not self.networks or host is None:
+            return True
+        address = ip_address(host)
+        # A socket for both families names IPv4 clients in the IPv6 way.
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in allowed for allowed in self.networks)
+
+    def refusal(self, host: str | None) -> str | None:
+        """
+        Decide about a connection.
+
+        @return: Why it is refused; L{None} where it is not.
+        """
+        if not self.allows(host):
+            return NOT_ALLOWED
+        if self._connections >= self.maxConnections:
+            return TOO_MANY
+        if host is not None and self._perPeer.get(host, 0) >= self.maxPerPeer:
+            return TOO_MANY_FROM_PEER
+        return None
+
+    def enter(self, host: str | None) -> None:
+        """
+        Count a connection that is made.
+        """
+        self._connections += 1
+        if host is not None:
+            self._perPeer[host] = self._perPeer.get(host, 0) + 1
+
+    def leave(self, host: str | None) -> None:
+        """
+        Count a connection out.
+        """
+        self._connections -= 1
+        if host is not None:
+            left = self._perPeer.pop(host) - 1
+            if left:
+                self._perPeer[host] = left

@@ -1,0 +1,464 @@
+"""
+C{HTTPHandler}, and JSON.
+
+A form record is taken on every path, since a stock handler that was given a
+wrong one would lose its records and never notice.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, ClassVar, Final, cast
+
+from klein import Klein
+from twisted.cred.error import LoginFailed
+from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.guard import BasicCredentialFactory
+from twisted.web.http import HTTPChannel
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from logrecv.inputs import page
+from logrecv.inputs.passwords import Busy, PasswordFile
+from logrecv.inputs.peers import peerName
+from logrecv.inputs.unfinished import Unfinished
+from logrecv.intake import Intake
+from logrecv.web import QuietSite, answer
+from logrecv.wire.errors import (
+    INCOMPLETE,
+    MALFORMED,
+    OVERLOAD,
+    TOO_LONG,
+    UNAUTHORIZED,
+    WireError,
+)
+
+_FORM: Final = b"application/x-www-form-urlencoded"
+
+#: The content types that JSON is sent under: RFC 8259, and the names in use for
+#: an object a line.
+_JSON: Final = (
+    b"application/json",
+    b"application/x-ndjson",
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/x-jsonlines",
+    b"text/plain",
+)
+
+_REALM: Final = b"logrecv"
+
+#: Bytes of request line and headers beyond the record that a GET carries.
+#: HTTPHandler sends some 200; credentials and proxies add theirs.
+_HEADERS: Final = 16384
+
+#: Header fields of one request.  HTTPHandler sends 5.
+_HEADER_FIELDS: Final = 100
+
+
+def _contentType(request: IRequest) -> bytes:
+    value: bytes = request.getHeader(b"content-type") or b""
+    return value.partition(b";")[0].strip().lower()
+
+
+def _peer(request: IRequest) -> str:
+    return peerName(request.getClientAddress(), request.getHost())
+
+
+def _via(request: IRequest) -> str:
+    return "json" if b"/".join(request.postpath) == b"records" else "http"
+
+
+def _noContent(request: IRequest) -> bytes:
+    request.setResponseCode(204)
+    return b""
+
+
+class RecordPages:
+    """
+    The addresses that are taken otherwise than by form records.
+    """
+
+    router: ClassVar[Klein] = Klein()
+
+    def __init__(self, intake: Intake) -> None:
+        """
+        @param intake: Takes what is sent.
+        """
+        self._intake = intake
+
+    @router.route("/", methods=["GET", "HEAD"])
+    def front(self, request: IRequest) -> bytes:
+        """
+        Tell a person what this is.
+        """
+        request.setHeader(b"content-type", b"text/html; charset=utf-8")
+        host = request.getHeader(b"host") or b"localhost"
+        scheme = "https" if request.isSecure() else "http"
+        return page.render(scheme, host.decode("ascii", "replace"))
+
+    @router.route("/records", methods=["POST"])
+    def records(self, request: IRequest) -> bytes:
+        """
+        Take JSON.
+        """
+        encoding = request.getHeader(b"content-encoding") or b"identity"
+        if encoding.strip().lower() != b"identity":
+            return answer(request, 415, "send the body without a content-encoding")
+        try:
+            self._intake.takeJSON(request.content.read(), _peer(request))
+        except WireError as error:
+            return answer(request, 400, f"{error}; nothing of this request was taken")
+        return _noContent(request)
+
+
+class RecordResource(Resource):
+    """
+    Receives from C{HTTPHandler}s, and JSON under C{records}.  It can be mounted
+    anywhere in a site.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        intake: Intake,
+        maxRecord: int = 1048576,
+        passwords: PasswordFile | None = None,
+    ) -> None:
+        """
+        @param intake: Takes what is sent.
+        @param maxRecord: The largest body or query taken, in bytes.
+        @param passwords: Who may send; L{None} for everybody.
+        """
+        super().__init__()
+        self._intake = intake
+        self._passwords = passwords
+        self._maxRecord = maxRecord
+        self._pages: IResource = RecordPages(intake).router.resource()
+
+    def render(self, request: IRequest) -> bytes | int:
+        """
+        Take a form record, or answer as its page does, to who may send.
+        """
+        if self._passwords is None:
+            return self._render(request)
+        header = request.getHeader(b"authorization") or b""
+        scheme, _, encoded = header.partition(b" ")
+        if scheme.lower() != b"basic":
+            return self._unauthorized(request)
+        try:
+            given = BasicCredentialFactory(_REALM).decode(encoded, request)
+            checked = self._passwords.check(given.username, given.password)
+        except LoginFailed:
+            return self._unauthorized(request)
+        except Busy:
+            self._intake.reject(_via(request), OVERLOAD)
+            return answer(request, 503, "too many passwords are being checked")
+        gone: list[object] = []
+        cast(Request, request).notifyFinish().addBoth(gone.append)
+
+        def proceed(correct: bool) -> None:
+            # A record that has come whole is taken, even if its sender has not
+            # waited for the answer.
+            result = self._render(request) if correct else self._unauthorized(request)
+            if isinstance(result, bytes) and not gone:
+                request.write(result)
+                request.finish()
+
+        checked.addCallback(proceed).addErrback(cast(Request, request).processingFailed)
+        return NOT_DONE_YET
+
+    def _unauthorized(self, request: IRequest) -> bytes:
+        self._intake.reject(_via(request), UNAUTHORIZED)
+        request.setHeader(b"www-authenticate", b'Basic realm="%s"' % (_REALM,))
+        return answer(request, 401, "a user and password are needed")
+
+    def _render(self, request: IRequest) -> bytes | int:
+        method: bytes = request.method
+        path = b"/" + b"/".join(request.postpath)
+        _, _, query = request.uri.partition(b"?")
+        if method == b"GET" and query:
+            return self._takeForm(request, query)
+        if method == b"POST" and self._isForm(request, path):
+            return self._takeForm(request, request.content.read())
+        if method == b"POST" and path == b"/records":
+            return self._takeJSON(request)
+        if method in (b"GET", b"HEAD") and path == b"/":
+            return self._renderPage(request)
+        return self._refuse(request, method, path)
+
+    def _isForm(self, request: IRequest, path: bytes) -> bool:
+        contentType = _contentType(request)
+        if path != b"/records":
+            return contentType in (b"", _FORM)
+        # curl -d sends JSON under the type of forms; no form begins like it.
+        beginning = request.content.read(64).lstrip()[:1]
+        request.content.seek(0)
+        return contentType == _FORM and beginning not in (b"{", b"[")
+
+    def _takeForm(self, request: IRequest, body: bytes) -> bytes:
+        if len(body) > self._maxRecord:
+            self._intake.reject("http", TOO_LONG)
+            return answer(request, 413, self._tooLong())
+        try:
+            self._intake.takeForm(body, _peer(request))
+        except WireError as error:
+            return answer(request, 400, str(error))
+        return _noContent(request)
+
+    def _takeJSON(self, request: IRequest) -> bytes | int:
+        contentType = _contentType(request)
+        if contentType not in (b"", _FORM, *_JSON):
+            self._intake.reject("json", MALFORMED)
+            return answer(
+                request,
+                415,
+                "send records as application/json or application/x-ndjson",
+            )
+        length = request.content.seek(0, 2)
+        request.content.seek(0)
+        if length > self._maxRecord:
+            self._intake.reject("json", TOO_LONG)
+            return answer(request, 413, self._tooLong())
+        return self._renderPage(request)
+
+    def _tooLong(self) -> str:
+        return f"a request may hold {self._maxRecord} bytes; send less at once"
+
+    def _renderPage(self, request: IRequest) -> bytes | int:
+        # Klein decodes the host, and logs a failure of it with the traceback.
+        host = request.getHeader(b"host") or b""
+        if not host.isascii():
+            return answer(request, 400, "the Host header is not ASCII")
+        result: bytes | int = self._pages.render(request)
+        return result
+
+    def _refuse(self, request: IRequest, method: bytes, path: bytes) -> bytes:
+        if method == b"POST":
+            self._intake.reject("http", MALFORMED)
+            return answer(
+                request,
+                415,
+                "send a form as application/x-www-form-urlencoded, or JSON to /records",
+            )
+        if method in (b"GET", b"HEAD") and path != b"/records":
+            return answer(request, 404, "nothing is here; records are sent, not read")
+        allowed = b"POST" if path == b"/records" else b"GET, POST"
+        request.setHeader(b"allow", allowed)
+        return answer(request, 405, f"the method must be {allowed.decode('ascii')}")
+
+
+class _BoundedRequest(Request):
+    """
+    A request that is refused before its body is read if that is too long, and
+    never written to disk.
+    """
+
+    channel: _RecordChannel
+    _refused = False
+    _complete = False
+    _size = 0
+
+    @property
+    def held(self) -> int:
+        """
+        Bytes of the body that are kept while it is not complete.
+        """
+        return 0 if self._refused or self._complete else self._size
+
+    def gotLength(self, length: int | None) -> None:
+        """
+        Make room for the body, or refuse it.
+        """
+        self.content = BytesIO()
+        if length is not None and length > self.channel.site.maxRecord:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """
+        Keep a piece of the body, unless the request is refused.
+        """
+        self._size += len(data)
+        if self._refused:
+            return
+        if self._size > self.channel.site.maxRecord:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """
+        Handle the request, now that all of it has come.
+        """
+        self._complete = True
+        if self._refused:
+            self.channel.loseConnection()
+        else:
+            super().requestReceived(command, path, version)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Count a request that was cut off.
+        """
+        if not self._complete and not self._refused:
+            self.channel.reject(INCOMPLETE)
+        super().connectionLost(reason)
+
+    def giveUp(self, reason: str) -> None:
+        """
+        Count the request as rejected and keep nothing of it.
+        """
+        self._refused = True
+        self.content = BytesIO()
+        self.channel.reject(reason)
+
+    def _refuse(self) -> None:
+        # The body is read on and thrown away until the deadline: closing at
+        # once would reset the connection, and the client would never read why.
+        self.giveUp(TOO_LONG)
+        self.channel.refuse(
+            b"413 Content Too Large",
+            b"a request may hold %d bytes; send less at once\n"
+            % (self.channel.site.maxRecord,),
+        )
+
+
+class _RecordChannel(HTTPChannel):
+    """
+    An HTTP connection with the limits of a receiver of records.
+    """
+
+    site: RecordSite
+    maxHeaders = _HEADER_FIELDS
+    #: A request is answered as it comes: the channel is not paused amid one.
+    paused = False
+    _begun = False
+
+    def resetTimeout(self) -> None:
+        """
+        Do nothing: a timeout that every byte puts off stops no slow client.
+        """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Keep account of what is unfinished.
+        """
+        super().dataReceived(data)
+        held = len(self._buffer)  # LineReceiver: the unfinished line.
+        if self.requests:
+            held += self.requests[-1].held
+        self.site.unfinished.grow(self, held)
+
+    def giveUp(self, reason: str) -> None:
+        """
+        See L{logrecv.inputs.unfinished.Unfinisher.giveUp}.
+        """
+        self.clearLineBuffer()
+        if self.requests:
+            self.requests[-1].giveUp(reason)
+        else:
+            self.reject(reason)
+        cast(ITCPTransport, self.transport).abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Count a request line that was cut off.
+        """
+        self.site.unfinished.end(self)
+        if self.clearLineBuffer().strip() and not self.requests:
+            self.reject(INCOMPLETE)
+        super().connectionLost(reason)
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Give a request that has begun its deadline.
+        """
+        if not self._begun:
+            self._begun = True
+            self.setTimeout(self.site.unfinished.deadline)
+        super().lineReceived(line)
+
+    def requestDone(self, request: Request) -> None:
+        """
+        Wait for the next request.
+        """
+        self._begun = False
+        super().requestDone(request)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        Say that a request line or header is too long.
+        """
+        self.reject(TOO_LONG)
+        self.refuse(b"414 URI Too Long", b"the request line or a header is too long\n")
+        self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.reject(MALFORMED)
+        super()._respondToBadRequestAndDisconnect()
+
+    def reject(self, reason: str) -> None:
+        """
+        Count a request that never reached the resource.
+        """
+        path = getattr(self, "_path", b"").partition(b"?")[0]
+        via = "json" if path == b"/records" else "http"
+        self.site.intake.reject(via, reason)
+
+    def refuse(self, status: bytes, text: bytes) -> None:
+        """
+        Answer without waiting for the request.
+        """
+        cast(ITransport, self.transport).write(
+            b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
+            % (status, len(text), text)
+        )
+
+
+class RecordSite(QuietSite):
+    """
+    The site of the HTTP input, with limits that hold before a resource is
+    asked.
+
+    @ivar intake: Takes what is sent.
+    @ivar maxRecord: The largest body or query taken, in bytes.
+    """
+
+    protocol = _RecordChannel  # type: ignore[assignment]
+    requestFactory = _BoundedRequest
+
+    def __init__(
+        self,
+        intake: Intake,
+        reactor: IReactorTime,
+        maxRecord: int = 1048576,
+        unfinished: Unfinished | None = None,
+        passwords: PasswordFile | None = None,
+    ) -> None:
+        """
+        @param reactor: Times connections out.
+        @param passwords: Who may send; L{None} for everybody.
+        @param unfinished: Keeps account of requests that are under way, where
+            that is shared with other inputs.
+        """
+        super().__init__(
+            RecordResource(intake, maxRecord, passwords),
+            reactor=reactor,
+            parsePOSTFormSubmission=False,
+        )
+        self.intake = intake
+        self.maxRecord = maxRecord
+        self.unfinished = unfinished or Unfinished(reactor)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        Make the channel of one connection.
+        """
+        channel = super().buildProtocol(addr)
+        channel.MAX_LENGTH = channel.totalHeadersSize = self.maxRecord + _HEADERS
+        return channel

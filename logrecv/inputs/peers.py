@@ -1,0 +1,68 @@
+"""
+Naming who is at the other end of a transport.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from os import fsdecode
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.logger import Logger
+
+
+def peerName(peer: Any, host: Any) -> str:
+    """
+    Name the sender for C{received.peer}.
+
+    @param peer: The address of the other end.
+    @param host: The address of this end.
+    @return: C{host:port}, with brackets around an IPv6 host, or the path of the
+        socket: clients of a UNIX socket have no name of their own.
+    """
+    if isinstance(peer, IPv4Address):
+        return f"{peer.host}:{peer.port}"
+    if isinstance(peer, IPv6Address):
+        return f"[{peer.host}]:{peer.port}"
+    for address in (peer, host):
+        if isinstance(address, UNIXAddress) and address.name:
+            return printable(fsdecode(address.name))
+    return "unknown"
+
+
+def hostName(host: Any) -> str:
+    """
+    Name a listening address for the log.
+    """
+    if isinstance(host, UNIXAddress):
+        return peerName(host, host)
+    return f"{host.host} port {host.port}"
+
+
+def logListening(log: Logger, host: Any, restricted: bool) -> None:
+    """
+    Log where an input listens, and warn where anybody can send to it.
+
+    @param log: The logger of the input.
+    @param host: The address.
+    @param restricted: Whether something else than the network decides who may
+        send.
+    """
+    name = hostName(host)
+    log.info("listening on {name}", name=name)
+    if isinstance(host, UNIXAddress) or restricted:
+        return
+    if not ip_address(host.host).is_loopback:
+        log.warn(
+            "anybody who can reach {name} can send records to it; restrict it with "
+            "--allow, TLS with client certificates (mtls:) or --http-passwords",
+            name=name,
+        )
+
+
+def printable(path: str) -> str:
+    """
+    Make a path that may hold undecodable bytes a text that can be written.
+    """
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,271 @@
+"""
+Connections: what TCP and HTTP inputs have in common, whatever they speak.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IPushProducer,
+    IReactorTime,
+    IStreamServerEndpoint,
+    ITransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+
+from logrecv.counters import InputTally
+from logrecv.inputs.admission import HANDSHAKE, Admission, hostOf
+from logrecv.inputs.peers import logListening
+
+#: Seconds without a byte after which a connection of a stopping service has
+#: been read to the end.  Bytes that are on their way between two processes of
+#: one machine or one site take far less.
+QUIET = 0.1
+
+#: Seconds that a stopping service reads connections that are never quiet.
+DRAIN = 10.0
+
+
+class Connection(ProtocolWrapper):
+    """
+    One accepted connection.
+
+    @ivar lastData: When bytes last came, in seconds of the clock.
+    @ivar paused: Whether reading is paused.
+    @ivar host: The host that the connection is counted for.
+    """
+
+    factory: Connections
+    lastData: float = 0.0
+    paused: bool = False
+    host: str | None = None
+    _begun: bool = False
+    _refused: bool = False
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """
+        Count the connection and hand it on.
+        """
+        self.lastData = self.factory.clock.seconds()
+        self.factory.tally.connections += 1
+        self.host = hostOf(transport.getPeer())
+        self.factory.admission.enter(self.host)
+        keepAlive = getattr(transport, "setTcpKeepAlive", None)
+        if keepAlive is not None:
+            keepAlive(True)
+        super().makeConnection(transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Note that the client is alive, and hand its bytes on.
+        """
+        self.lastData = self.factory.clock.seconds()
+        if not self._begun:
+            self._begun = True
+            self._refused = not self._admitBehindProxy()
+        if not self._refused:
+            super().dataReceived(data)
+
+    def _admitBehindProxy(self) -> bool:
+        """
+        Decide again about a connection of which the first bytes have told that
+        it is somebody else's: C{haproxy:}.
+        """
+        admission = self.factory.admission
+        host = hostOf(cast(ITransport, self.transport).getPeer())
+        if host == self.host:
+            return True
+        admission.leave(self.host)
+        refusal = admission.refusal(host)
+        self.host = host
+        admission.enter(host)
+        if refusal is None:
+            return True
+        self.factory.tally.refuse(refusal)
+        self.abortConnection()
+        return False
+
+    def pauseProducing(self) -> None:
+        """
+        Stop reading.
+        """
+        self.paused = True
+        cast(IPushProducer, self.transport).pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        Read on.
+        """
+        self.paused = False
+        cast(IPushProducer, self.transport).resumeProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Count the connection out.
+        """
+        self.factory.tally.connections -= 1
+        self.factory.admission.leave(self.host)
+        if _isHandshakeFailure(reason):
+            self.factory.tally.refuse(HANDSHAKE)
+        super().connectionLost(reason)
+
+    def isQuiet(self, now: float) -> bool:
+        """
+        Whether everything the client had sent by now has been read.
+        """
+        return not self.paused and now - self.lastData >= QUIET
+
+
+def _isHandshakeFailure(reason: Failure) -> bool:
+    """
+    Whether a connection was lost over TLS.  By name, since TLS is an extra.
+    """
+    return reason.type is not None and reason.type.__module__ == "OpenSSL.SSL"
+
+
+class Connections(WrappingFactory):
+    """
+    Keeps the connections of one input.
+
+    @ivar tally: Where open connections are counted.
+    @ivar clock: Tells when a connection is quiet.
+    @ivar admission: Who may connect.
+    """
+
+    noisy = False
+    protocol = Connection
+
+    def __init__(
+        self,
+        wrapped: IProtocolFactory,
+        tally: InputTally,
+        clock: IReactorTime,
+        admission: Admission | None = None,
+    ) -> None:
+        """
+        @param wrapped: Makes the protocol of each connection.
+        @param admission: Who may connect; L{None} for all, within the usual
+            limits.
+        """
+        super().__init__(wrapped)
+        self.tally = tally
+        self.clock = clock
+        self.admission = admission or Admission()
+
+    def buildProtocol(  # type: ignore[override]
+        self, addr: IAddress | None
+    ) -> ProtocolWrapper | None:
+        """
+        Let a connection in, or refuse it.
+        """
+        refusal = self.admission.refusal(hostOf(addr))
+        if refusal is not None:
+            self.tally.refuse(refusal)
+            return None
+        return super().buildProtocol(addr)
+
+    async def drain(self, limit: float = DRAIN) -> None:
+        """
+        Read every connection to the end of what its client had sent, and close
+        it.
+
+        @param limit: Seconds after which connections are closed all the same.
+        """
+        deadline = self.clock.seconds() + limit
+        while self.protocols:
+            now = self.clock.seconds()
+            for connection in list(self.protocols):
+                if now >= deadline:
+                    connection.abortConnection()
+                elif connection.isQuiet(now):
+                    connection.loseConnection()
+            await deferLater(self.clock, QUIET / 4)
+
+
+@define(eq=False, slots=False)
+class StreamInput(Service):
+    """
+    Listens on one endpoint.
+
+    @ivar endpoint: Where to listen.
+    @ivar connections: The connections that come.
+    @ivar restricted: Whether not everybody who can reach it may send.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    endpoint: IStreamServerEndpoint
+    connections: Connections
+    restricted: bool = False
+    _port: IListeningPort | None = field(default=None, init=False)
+    _listening: Deferred[Any] | None = field(default=None, init=False)
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise CannotListenError: The port cannot be had.
+        """
+        super().privilegedStartService()
+        failures: list[Failure] = []
+        raising = True
+
+        def listening(port: IListeningPort) -> None:
+            self._port = port
+            logListening(self._log, port.getHost(), self.restricted)
+
+        def failed(failure: Failure) -> None:
+            if raising:
+                failures.append(failure)
+            else:
+                self._log.failure("cannot listen", failure)
+
+        self._listening = self.endpoint.listen(self.connections).addCallbacks(
+            listening, failed
+        )
+        raising = False
+        if failures:
+            self._listening = None
+            failures[0].raiseException()
+
+    def startService(self) -> None:
+        """
+        Listen, where it was not done with privileges.
+
+        @raise CannotListenError: The port cannot be had.
+        """
+        if self._listening is None:
+            self.privilegedStartService()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, read what clients had sent, close their connections.
+
+        @return: A L{Deferred} that fires when all is closed.
+        """
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+        if self._port is not None:
+            # Connections that the kernel has completed and that were not yet
+            # accepted would be reset with what they sent.
+            await deferLater(self.connections.clock, QUIET / 4)
+            port, self._port = self._port, None
+            await maybeDeferred(port.stopListening)
+        await self.connections.drain()

@@ -1,0 +1,136 @@
+"""
+What clients have begun to send and not finished: how much of it there may be,
+and for how long.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from attrs import define, field
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from logrecv.wire.errors import OVERLOAD, TOO_SLOW
+
+#: Seconds from the first byte of a frame or request to its last.  A stock
+#: handler sends all of it at once, and gives up itself when that takes a second.
+DEADLINE: Final = 30.0
+
+#: Bytes of unfinished frames and requests that are held for all clients
+#: together.  A healthy client has less than one record under way.
+HELD: Final = 32 * 1024 * 1024
+
+#: Seconds between looks for those who are late.
+_SWEEP: Final = 1.0
+
+
+class Unfinisher(Protocol):
+    """
+    A connection that holds the beginning of something.
+
+    @ivar paused: Whether it is not read, so that its client cannot finish.
+    """
+
+    @property
+    def paused(self) -> bool:
+        """
+        See the class.
+        """
+
+    def giveUp(self, reason: str) -> None:
+        """
+        Count what is unfinished as rejected, and close the connection.
+
+        @param reason: A constant of L{logrecv.wire.errors}.
+        """
+
+
+@define(eq=False)
+class _Holding:
+    """
+    What one connection holds, in bytes, and since when, in seconds.
+    """
+
+    size: int
+    since: float
+
+
+@define(eq=False)
+class Unfinished:
+    """
+    Keeps account of unfinished frames and requests, for all inputs of a service
+    together.
+
+    When there is too much, the client that has most of it is given up: whoever
+    sends records of ordinary size is never the one.
+
+    @ivar clock: Tells who is late.
+    @ivar limit: Bytes that may be held.
+    @ivar deadline: Seconds that one may take.
+    @ivar held: Bytes that are held.
+    """
+
+    clock: IReactorTime
+    limit: int = HELD
+    deadline: float = DEADLINE
+    held: int = field(default=0, init=False)
+    _holdings: dict[Unfinisher, _Holding] = field(factory=dict, init=False)
+    _sweeping: IDelayedCall | None = field(default=None, init=False)
+
+    def begin(self, owner: Unfinisher, size: int) -> None:
+        """
+        Note that a connection has begun something new.
+
+        @param size: The bytes that it holds of it; 0 where it holds nothing
+            unfinished.
+        """
+        self.end(owner)
+        if size:
+            self._holdings[owner] = _Holding(0, self.clock.seconds())
+            self.grow(owner, size)
+            if self._sweeping is None:
+                self._sweeping = self.clock.callLater(_SWEEP, self._sweep)
+
+    def grow(self, owner: Unfinisher, size: int) -> None:
+        """
+        Note that more has come of what a connection had begun.
+
+        @param size: All the bytes that it now holds of it.
+        """
+        holding = self._holdings.get(owner)
+        if holding is None:
+            self.begin(owner, size)
+            return
+        self.held += size - holding.size
+        holding.size = size
+        while self.held > self.limit:
+            self._giveUp(max(self._holdings, key=self._sizeOf), OVERLOAD)
+
+    def end(self, owner: Unfinisher) -> None:
+        """
+        Note that a connection holds nothing unfinished.
+        """
+        holding = self._holdings.pop(owner, None)
+        if holding is not None:
+            self.held -= holding.size
+
+    def _sizeOf(self, owner: Unfinisher) -> int:
+        return self._holdings[owner].size
+
+    def _giveUp(self, owner: Unfinisher, reason: str) -> None:
+        self.end(owner)
+        owner.giveUp(reason)
+
+    def _sweep(self) -> None:
+        """
+        Give up those who are late.
+        """
+        self._sweeping = None
+        now = self.clock.seconds()
+        for owner, holding in list(self._holdings.items()):
+            if owner.paused:
+                holding.since = now
+            elif now - holding.since >= self.deadline:
+                self._giveUp(owner, TOO_SLOW)
+        if self._holdings:
+            self._sweeping = self.clock.callLater(_SWEEP, self._sweep)

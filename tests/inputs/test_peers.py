@@ -1,0 +1,32 @@
+"""
+Tests for L{logrecv.inputs.peers}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from logrecv.inputs.peers import peerName
+
+
+class PeerNameTests(SynchronousTestCase):
+    """
+    Tests for L{peerName}.
+    """
+
+    def test_names(self) -> None:
+        """
+        A client on the network is its host and port; one of a UNIX socket is
+        the path of the socket, however odd its bytes.
+        """
+        here = UNIXAddress("/run/log.sock")
+        for peer, host, name in [
+            (IPv4Address("TCP", "10.0.0.1", 5000), None, "10.0.0.1:5000"),
+            (IPv6Address("TCP", "::1", 5000), None, "[::1]:5000"),
+            (UNIXAddress(None), here, "/run/log.sock"),
+            (UNIXAddress("/run/client"), here, "/run/client"),
+            (UNIXAddress(None), UNIXAddress(b"/run/\xff"), "/run/\\udcff"),
+            (object(), object(), "unknown"),
+        ]:
+            self.assertEqual(peerName(peer, host), name)

@@ -1,0 +1,293 @@
+"""
+Tests for L{logrecv.inputs.udp}.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from tempfile import mkdtemp
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet import reactor
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface.verify import verifyObject
+
+from logrecv.descriptions import DescriptionError
+from logrecv.inputs.admission import Admission, network
+from logrecv.inputs.udp import (
+    DatagramInput,
+    RecordDatagramProtocol,
+    UDPAddress,
+    UnixAddress,
+    parseAddress,
+)
+from logrecv.intake import Intake
+from logrecv.testing import MemorySink, makeDatagram
+
+
+class FakeTransport:
+    """
+    The transport of a UNIX socket.
+    """
+
+    def getHost(self) -> UNIXAddress:
+        """
+        The address of the socket.
+        """
+        return UNIXAddress("/run/log.sock")
+
+
+class RecordDatagramProtocolTests(SynchronousTestCase):
+    """
+    Tests for L{RecordDatagramProtocol}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a protocol.
+        """
+        self.clock = Clock()
+        self.sink = MemorySink()
+        self.intake = Intake(self.sink, self.clock)
+        self.protocol = RecordDatagramProtocol(self.intake, 2000)
+        self.protocol.transport = FakeTransport()  # type: ignore[assignment]
+
+    def receive(self, data: bytes, address: Any = ("10.0.0.1", 5000)) -> None:
+        """
+        Receive a datagram.
+        """
+        self.protocol.datagramReceived(data, address)
+
+    def test_oneBatchARead(self) -> None:
+        """
+        The datagrams of one client that one read brought are one batch.
+        """
+        one, two = ("10.0.0.1", 5000), ("10.0.0.2", 5000)
+        self.protocol.datagramsReceived(
+            [
+                (makeDatagram(msg="a"), one),
+                (makeDatagram(msg="c"), two),
+                (makeDatagram(msg="b"), one),
+            ]
+        )
+        self.receive(makeDatagram(msg="d"))
+        batches = [[r.message for r in batch] for batch in self.sink.batches]
+        self.assertEqual(batches, [["a", "b"], ["c"], ["d"]])
+
+    def test_peers(self) -> None:
+        """
+        The peer is the client's address, or the path of the socket where the
+        client has none.
+        """
+        for address, name in [
+            (("10.0.0.1", 5000), "10.0.0.1:5000"),
+            (("::1", 5000, 0, 0), "[::1]:5000"),
+            (b"/run/client\xff", "/run/client\\udcff"),
+            ("/run/client", "/run/client"),
+            (None, "/run/log.sock"),
+            ("", "/run/log.sock"),
+        ]:
+            self.receive(makeDatagram(), address)
+            received = self.sink.records[-1].received
+            self.assertEqual((received.via, received.peer), ("udp", name))
+
+    def test_lengths(self) -> None:
+        """
+        The prefix and the length of the payload must agree: else the datagram
+        is rejected for what is wrong with it, and the others live.
+        """
+        for data, reason in [
+            (b"", "incomplete"),
+            (b"\0", "incomplete"),
+            (b"\0\0\0\1", "incomplete"),
+            (b"\0\0\0\1ab", "malformed"),
+            (b"\0\0\0\0", "malformed"),
+            (b"\xff" * 8, "incomplete"),
+            (makeDatagram(msg="x" * 2000), "too-long"),
+        ]:
+            before = dict(self.intake.tallies["udp"].rejected)
+            self.receive(data)
+            self.receive(makeDatagram(msg="fine"))
+            after = self.intake.tallies["udp"].rejected
+            self.assertEqual(after[reason], before.get(reason, 0) + 1, data[:20])
+        tally = self.intake.tallies["udp"]
+        self.assertEqual(tally.accepted, len(self.sink.records))
+        self.assertEqual(tally.received, tally.accepted + sum(tally.rejected.values()))
+
+    def test_notAllowed(self) -> None:
+        """
+        A datagram of a host that may not send is counted and goes no further.
+        """
+        admission = Admission([network("10.0.0.0/8")])
+        self.protocol = RecordDatagramProtocol(self.intake, admission=admission)
+        self.receive(makeDatagram(msg="good"), ("10.1.2.3", 5000))
+        self.receive(makeDatagram(msg="bad"), ("11.1.2.3", 5000))
+        self.assertEqual([r.message for r in self.sink.records], ["good"])
+        self.assertEqual(self.intake.tallies["udp"].rejected, {"not-allowed": 1})
+
+
+class ParseAddressTests(SynchronousTestCase):
+    """
+    Tests for L{parseAddress}.
+    """
+
+    def test_addresses(self) -> None:
+        """
+        Both kinds are understood.
+        """
+        udp = parseAddress(r"udp:9021:interface=\:\:1")
+        assert isinstance(udp, UDPAddress)
+        self.assertEqual((udp.port, udp.interface), (9021, "::1"))
+        unix = parseAddress(r"unixgram:/run/a\:b:mode=600")
+        assert isinstance(unix, UnixAddress)
+        self.assertEqual((unix.path, unix.mode), ("/run/a:b", 0o600))
+        private = parseAddress("unixgram:relative")
+        assert isinstance(private, UnixAddress)
+        self.assertEqual(private.path, os.path.abspath("relative"))
+        self.assertEqual(private.mode, 0o660)
+
+    def test_errors(self) -> None:
+        """
+        What cannot be used is refused in one line.
+        """
+        for text, expected in [
+            ("udp", "PORT is missing"),
+            ("udp:", "PORT is missing"),
+            ("udp:x", "0 to 65535"),
+            ("udp:1:2", "one part too many"),
+            ("udp:1:interface=localhost", "IP address"),
+            ("udp:1:mode=660", "mode= is not a keyword"),
+            ("unixgram", "PATH is missing"),
+            ("unixgram:/x:mode=rw", "octal"),
+            ("unixgram:/x:mode=8", "octal"),
+            ("unixgram:/x:interface=::1", "interface"),
+            ("tcp:1", "no datagrams"),
+        ]:
+            error = self.assertRaises(DescriptionError, parseAddress, text)
+            self.assertIn(expected, str(error), text)
+            self.assertNotIn("\n", str(error))
+
+
+class DatagramInputTests(TestCase):
+    """
+    Tests for L{DatagramInput}, on real sockets.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make an intake.
+        """
+        self.sink = MemorySink()
+        self.intake = Intake(self.sink, reactor)  # type: ignore[arg-type]
+
+    def start(self, address: UDPAddress | UnixAddress) -> DatagramInput:
+        """
+        Listen.
+        """
+        protocol = RecordDatagramProtocol(self.intake)
+        service = DatagramInput(reactor, address, protocol)
+        verifyObject(IService, service)
+        service.privilegedStartService()
+        service.startService()
+        self.addCleanup(service.stopService)
+        return service
+
+    def sendTo(self, address: Any, family: int, *datagrams: bytes) -> None:
+        """
+        Send datagrams, and see that nothing is answered.
+        """
+        client = socket.socket(family, socket.SOCK_DGRAM)
+        self.addCleanup(client.close)
+        client.setblocking(False)
+        for datagram in datagrams:
+            client.sendto(datagram, address)
+        self.client = client
+
+    async def waitFor(self, count: int) -> None:
+        """
+        Wait for records.
+        """
+        while len(self.sink.records) < count:
+            await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+
+    def test_udp(self) -> Deferred[None]:
+        """
+        Datagrams up to the largest that UDP can carry arrive whole, and nothing
+        is ever answered.
+        """
+
+        async def run() -> None:
+            service = self.start(UDPAddress(0, "127.0.0.1"))
+            port = service._port.getHost().port
+            overhead = len(makeDatagram(msg="x" * 60000)) - 60000
+            largest = makeDatagram(msg="x" * (65507 - overhead))
+            self.assertEqual(len(largest), 65507)
+            self.sendTo(
+                ("127.0.0.1", port),
+                socket.AF_INET,
+                *(b"", b"?", b"\0\0\0\1?", makeDatagram(msg="small"), largest),
+            )
+            await self.waitFor(2)
+            lengths = [len(record.message) for record in self.sink.records]
+            self.assertEqual(lengths, [5, 65507 - overhead])
+            self.assertRaises(BlockingIOError, self.client.recv, 1)
+
+        return Deferred.fromCoroutine(run())
+
+    def test_receiveBuffer(self) -> Deferred[None]:
+        """
+        A receive buffer larger than the stock one is asked for, and what the
+        kernel gave is known to it.
+        """
+
+        async def run() -> None:
+            plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(plain.close)
+            option = socket.SOL_SOCKET, socket.SO_RCVBUF
+            service = self.start(UDPAddress(0, "127.0.0.1"))
+            given = service._port.socket.getsockopt(*option)
+            self.assertGreaterEqual(given, plain.getsockopt(*option))
+
+        return Deferred.fromCoroutine(run())
+
+    def test_stopReadsWhatWasSent(self) -> Deferred[None]:
+        """
+        What clients had sent before the stop is taken.
+        """
+
+        async def run() -> None:
+            service = self.start(UDPAddress(0, "127.0.0.1"))
+            address = ("127.0.0.1", service._port.getHost().port)
+            self.sendTo(address, socket.AF_INET, *[makeDatagram()] * 100)
+            await service.stopService()
+            self.assertEqual(len(self.sink.records), 100)
+
+        return Deferred.fromCoroutine(run())
+
+    def test_unix(self) -> Deferred[None]:
+        """
+        A UNIX socket takes datagrams with its permissions, replaces a socket
+        that nobody listens to any more, and is gone after the stop.
+        """
+
+        async def run() -> None:
+            directory = mkdtemp(prefix="logrecv")
+            path = os.path.join(directory, "log.sock")
+            self.addCleanup(os.rmdir, directory)
+            stale = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            stale.bind(path)
+            stale.close()
+            service = self.start(UnixAddress(path, 0o600))
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            self.sendTo(path, socket.AF_UNIX, makeDatagram(msg="y" * 100_000))
+            await self.waitFor(1)
+            self.assertEqual(self.sink.records[0].received.peer, path)
+            await service.stopService()
+            self.assertFalse(os.path.exists(path))
+
+        return Deferred.fromCoroutine(run())

@@ -1,0 +1,78 @@
+"""
+Tests for L{logrecv.intake}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from logrecv.intake import Intake
+from logrecv.testing import MemorySink, PressureSink, makeForm, makePickle
+from logrecv.wire.errors import WireError
+
+
+class IntakeTests(SynchronousTestCase):
+    """
+    Tests for L{Intake}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make an intake.
+        """
+        self.clock = Clock()
+        self.sink = MemorySink()
+        self.intake = Intake(self.sink, self.clock)
+
+    def test_stamp(self) -> None:
+        """
+        Each record is stamped with the time of its reception, the way it came,
+        and its sender.
+        """
+        self.clock.advance(1.25)
+        self.intake.takePickles([makePickle()], "udp", "1.2.3.4:5")
+        received = self.sink.records[0].received
+        self.assertEqual(received.at, "1970-01-01T00:00:01.250000Z")
+        self.assertEqual((received.via, received.peer), ("udp", "1.2.3.4:5"))
+
+    def test_nothingToHandOn(self) -> None:
+        """
+        Where no record could be made, the sink is left alone.
+        """
+        self.assertIsNone(self.intake.takePickles([b"", b"x", b"}."], "tcp", "p"))
+        self.assertEqual(self.sink.batches, [])
+        tally = self.intake.tallies["tcp"]
+        self.assertEqual((tally.received, tally.accepted), (3, 0))
+        self.assertEqual(tally.rejected, {"malformed": 2, "not-a-record": 1})
+
+    def test_pressure(self) -> None:
+        """
+        The sink's pressure reaches the input, however the record came.
+        """
+        sink = PressureSink()
+        intake = Intake(sink, self.clock)
+        for relief in [
+            intake.takePickles([makePickle()], "tcp", "p"),
+            intake.takeForm(makeForm(), "p"),
+            intake.takeJSON(b'{"msg": "x"}', "p"),
+        ]:
+            assert relief is not None
+            self.assertNoResult(relief)
+        sink.release()
+
+    def test_empty(self) -> None:
+        """
+        An empty array of JSON is no error, and no record.
+        """
+        self.assertIsNone(self.intake.takeJSON(b"[]", "p"))
+        self.assertEqual(self.intake.tallies["json"].received, 0)
+
+    def test_rejectedRequests(self) -> None:
+        """
+        A form or JSON that cannot be taken is counted and raised.
+        """
+        self.assertRaises(WireError, self.intake.takeForm, b"", "p")
+        self.assertRaises(WireError, self.intake.takeJSON, b"{", "p")
+        self.assertEqual(self.intake.tallies["http"].received, 1)
+        self.assertEqual(self.intake.tallies["json"].received, 1)
