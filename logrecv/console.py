@@ -1,0 +1,157 @@
+"""
+The console: how the service is, for monitoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from attrs import define
+from klein import Klein
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
+
+from logrecv import __version__
+from logrecv.counters import InputTally, OutputTally
+from logrecv.web import answer
+
+
+@define(eq=False)
+class TallyCollector:
+    """
+    Shows the tallies as metrics, read at the moment they are asked for.
+
+    @ivar inputs: What came in.
+    @ivar outputs: What became of it.
+    """
+
+    inputs: Sequence[InputTally]
+    outputs: Sequence[OutputTally]
+
+    def collect(self) -> Iterator[Metric]:
+        """
+        Give the metrics, under the names of the contract.
+        """
+        yield from self._collectInputs()
+        yield from self._collectOutputs()
+        yield InfoMetricFamily(
+            "logrecv_build", "The version that runs.", {"version": __version__}
+        )
+
+    def _collectInputs(self) -> Iterator[Metric]:
+        received = CounterMetricFamily(
+            "logrecv_received", "Payloads that came.", labels=["via"]
+        )
+        accepted = CounterMetricFamily(
+            "logrecv_accepted", "Records that were made of them.", labels=["via"]
+        )
+        rejected = CounterMetricFamily(
+            "logrecv_rejected",
+            "Payloads of which no record was made.",
+            labels=["via", "reason"],
+        )
+        connections = GaugeMetricFamily(
+            "logrecv_connections", "Connections that are open.", labels=["via"]
+        )
+        refused = CounterMetricFamily(
+            "logrecv_refused",
+            "Connections that were turned away.",
+            labels=["via", "reason"],
+        )
+        for tally in self.inputs:
+            received.add_metric([tally.via], tally.received)
+            accepted.add_metric([tally.via], tally.accepted)
+            connections.add_metric([tally.via], tally.connections)
+            for reason, count in tally.rejected.items():
+                rejected.add_metric([tally.via, reason], count)
+            for reason, count in tally.refused.items():
+                refused.add_metric([tally.via, reason], count)
+        yield from (received, accepted, rejected, connections, refused)
+
+    def _collectOutputs(self) -> Iterator[Metric]:
+        delivered = CounterMetricFamily(
+            "logrecv_output_delivered",
+            "Records that reached where the output sends them.",
+            labels=["output"],
+        )
+        filtered = CounterMetricFamily(
+            "logrecv_output_filtered",
+            "Records that the output's filter kept back.",
+            labels=["output"],
+        )
+        dropped = CounterMetricFamily(
+            "logrecv_output_dropped",
+            "Records that were given up.",
+            labels=["output", "reason"],
+        )
+        queued = GaugeMetricFamily(
+            "logrecv_output_queued", "Records that wait.", labels=["output"]
+        )
+        for tally in self.outputs:
+            delivered.add_metric([tally.output], tally.delivered)
+            filtered.add_metric([tally.output], tally.filtered)
+            queued.add_metric([tally.output], tally.queued)
+            for reason, count in tally.dropped.items():
+                dropped.add_metric([tally.output, reason], count)
+        yield from (delivered, filtered, dropped, queued)
+
+
+class Console:
+    """
+    The pages of the console.
+    """
+
+    router: ClassVar[Klein] = Klein()
+
+    def __init__(
+        self, inputs: Sequence[InputTally], outputs: Sequence[OutputTally]
+    ) -> None:
+        """
+        @param inputs: What came in.
+        @param outputs: What became of it.
+        """
+        self._registry = CollectorRegistry()
+        self._registry.register(TallyCollector(inputs, outputs))
+        ProcessCollector(registry=self._registry)
+
+    def resource(self) -> IResource:
+        """
+        Make the resource of the console.
+        """
+        return self.router.resource()
+
+    @router.route("/healthz", methods=["GET", "HEAD"])
+    def health(self, request: IRequest) -> bytes:
+        """
+        Say that the service runs and answers.
+        """
+        return answer(request, 200, "ok")
+
+    @router.route("/metrics", methods=["GET", "HEAD"])
+    def metrics(self, request: IRequest) -> bytes:
+        """
+        Show the counters to Prometheus.
+        """
+        request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode("ascii"))
+        return generate_latest(self._registry)
+
+    @router.handle_errors(HTTPException)
+    def refuse(self, request: IRequest, failure: Failure) -> bytes:
+        """
+        Answer a request for something that is not here.
+        """
+        if getattr(failure.value, "code", None) == 405:
+            request.setHeader(b"allow", b"GET, HEAD")
+            return answer(request, 405, "the method must be GET")
+        return answer(request, 404, "nothing is here; there are /healthz and /metrics")

@@ -1,0 +1,380 @@
+"""
+The command line: options, and the service that they describe.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar, Final
+
+from attrs import define
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocolFactory, IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from logrecv import __version__
+from logrecv.console import Console
+from logrecv.counters import InputTally
+from logrecv.inputs.admission import Admission, network
+from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
+from logrecv.inputs.http import RecordSite
+from logrecv.inputs.passwords import PasswordFile
+from logrecv.inputs.streams import Connections, StreamInput
+from logrecv.inputs.tcp import RecordFactory
+from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, parseAddress
+from logrecv.inputs.unfinished import Unfinished
+from logrecv.intake import Intake
+from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.outputs.fanout import FanOut
+from logrecv.outputs.parser import OutputFactory
+from logrecv.service import ReceiverService
+from logrecv.web import QuietSite
+
+#: The standard ports of C{logging.handlers}, on loopback; the console beside
+#: them.  Served where the command line names no input.
+DEFAULTS: Final = {
+    "tcp": "tcp:9020:interface=127.0.0.1",
+    "udp": "udp:9021:interface=127.0.0.1",
+    "http": "tcp:9022:interface=127.0.0.1",
+    "console": "tcp:9023:interface=127.0.0.1",
+}
+
+#: The largest C{--max-record}, in bytes: frames are held in memory.
+_LARGEST_RECORD: Final = 1 << 30
+
+
+#: Connections that may be open at a time, where nothing else is said.
+_CONNECTIONS: Final = 8192
+
+#: Files that a process has open beside its connections: its outputs, their
+#: rotation, its listening sockets, what its libraries hold; with room to spare.
+_OTHER_FILES: Final = 128
+
+
+def raiseFileLimit() -> int:
+    """
+    Let this process open as many files as the system lets it.
+
+    @return: How many that are.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+
+def _globalReactor() -> Any:
+    # The runner has installed its reactor by the time this is called.
+    from twisted.internet import reactor
+
+    return reactor
+
+
+class Options(UsageOptions):
+    """
+    The options of C{twistd logrecv}, C{twist logrecv} and C{logrecv}.
+
+    What cannot be used ends the program: one line on standard error, status 1.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Receives the records of Python's network logging handlers. "
+        "Without an input option, SocketHandler is served on 127.0.0.1:9020, "
+        "DatagramHandler on 9021, HTTPHandler on 9022 and the console on 9023."
+    )
+
+    optParameters: ClassVar[list[list[object]]] = [
+        ["max-record", None, "1048576", "The largest record taken, in bytes."],
+        ["max-connections", None, None, "Connections that may be open at a time."],
+        [
+            "max-connections-per-peer",
+            None,
+            None,
+            "Connections that one host may have open at a time.",
+        ],
+        [
+            "http-passwords",
+            None,
+            None,
+            "Take records over HTTP only from the users in this file: lines of "
+            "NAME:HASH with bcrypt hashes, as htpasswd -nB prints them.",
+        ],
+    ]
+    compData: ClassVar[object] = None
+
+    def __init__(self, getReactor: Callable[[], Any] = _globalReactor) -> None:
+        """
+        @param getReactor: Gives the reactor that the descriptions are for.
+        """
+        super().__init__()
+        self._getReactor = getReactor
+        self._given: dict[str, list[str]] = {
+            name: [] for name in ("tcp", "udp", "http", "output", "console", "allow")
+        }
+
+    def opt_tcp(self, description: str) -> None:
+        """
+        Serve SocketHandler on a stream server endpoint, such as tcp:9020.
+        Repeatable.
+        """
+        self._given["tcp"].append(description)
+
+    def opt_udp(self, description: str) -> None:
+        """
+        Serve DatagramHandler on udp:PORT[:interface=ADDR] or
+        unixgram:PATH[:mode=660].  Repeatable.
+        """
+        self._given["udp"].append(description)
+
+    def opt_http(self, description: str) -> None:
+        """
+        Serve HTTPHandler and JSON on a stream server endpoint.  Repeatable.
+        """
+        self._given["http"].append(description)
+
+    def opt_output(self, description: str) -> None:
+        """
+        Where records go: stdout, file:PATH or forward:ENDPOINT, each with
+        :level=NAME and :logger=GLOB.  Repeatable; stdout when left out.
+        """
+        self._given["output"].append(description)
+
+    def opt_console(self, description: str) -> None:
+        """
+        Serve /healthz and /metrics on a stream server endpoint.
+        """
+        self._given["console"].append(description)
+
+    def opt_allow(self, cidr: str) -> None:
+        """
+        Take records only from this network, such as 10.0.0.0/8, on all inputs.
+        Repeatable.
+        """
+        self._given["allow"].append(cidr)
+
+    def opt_version(self) -> None:
+        """
+        Print the version and exit.
+        """
+        print(f"logrecv {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *arguments: str) -> None:
+        """
+        Refuse what is not an option.
+        """
+        if arguments:
+            raise UsageError(
+                f"{arguments[0]!r} is not an option; see logrecv --help for them"
+            )
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Read the command line.
+        """
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            line = " ".join(str(error).split())
+            raise SystemExit(f"logrecv: {line}") from None
+
+    def postOptions(self) -> None:
+        """
+        Make what the descriptions describe, so that whatever cannot be used is
+        known before anything is started.
+        """
+        given = self._given
+        if not (given["tcp"] or given["udp"] or given["http"]):
+            for name, default in DEFAULTS.items():
+                given[name] = given[name] or [default]
+        given["output"] = given["output"] or ["stdout"]
+        reactor = self._getReactor()
+        outputs = OutputFactory(reactor)
+
+        def stream(text: str) -> StreamAddress:
+            return parseStreamAddress(reactor, text)
+
+        self["reactor"] = reactor
+        self["maxRecord"] = self._number("max-record", _LARGEST_RECORD)
+        self["admission"] = self._makeAdmission()
+        self["passwords"] = self._makePasswords(reactor)
+        self["tcp"] = self._make("tcp", stream)
+        self["udp"] = self._make("udp", parseAddress)
+        self["http"] = self._make("http", stream)
+        self["console"] = self._make("console", stream)
+        self["sinks"] = self._make("output", outputs.make)
+        self["outputs"] = outputs
+
+    def _make(self, option: str, make: Callable[[str], Any]) -> list[Any]:
+        made = []
+        for text in self._given[option]:
+            try:
+                made.append(make(text))
+            except ValueError as error:
+                raise UsageError(f"--{option} {text!r}: {error}") from None
+        return made
+
+    def _makeAdmission(self) -> Admission:
+        networks = self._make("allow", network)
+        possible = max(raiseFileLimit() - _OTHER_FILES, 1)
+        total = min(_CONNECTIONS, possible)
+        if self["max-connections"] is not None:
+            total = self._number("max-connections", 1 << 20)
+            if total > possible:
+                raise UsageError(
+                    f"--max-connections {total}: this process may have {possible} "
+                    "connections at the most; raise its limit of open files"
+                )
+        perPeer = max(total // 2, 1)
+        if self["max-connections-per-peer"] is not None:
+            perPeer = self._number("max-connections-per-peer", 1 << 20)
+        return Admission(networks, total, perPeer)
+
+    def _makePasswords(self, reactor: Any) -> PasswordFile | None:
+        path = self["http-passwords"]
+        if path is None:
+            return None
+
+        def inThread(function: Callable[[], bool]) -> Deferred[bool]:
+            return deferToThreadPool(reactor, reactor.getThreadPool(), function)
+
+        try:
+            return PasswordFile(os.path.abspath(path), inThread)
+        except ValueError as error:
+            raise UsageError(f"--http-passwords {path!r}: {error}") from None
+
+    def _number(self, option: str, most: int) -> int:
+        text = self[option]
+        if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= most:
+            return int(text)
+        raise UsageError(f"--{option} {text!r}: must be a number from 1 to {most}")
+
+
+@define(eq=False, slots=False)
+class CommandLineService(ReceiverService):
+    """
+    The service of a whole process.
+
+    @ivar reactor: The reactor of the process.
+    @ivar reopenables: What SIGHUP opens again.
+    """
+
+    reactor: IReactorFromThreads | None = None
+    reopenables: Sequence[IReopenable] = ()
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, or end the program with one line that says why not.
+        """
+        self._orExit(super().privilegedStartService)
+
+    def startService(self) -> None:
+        """
+        Start, or end the program with one line that says why not.
+        """
+        self._orExit(super().startService)
+        signal.signal(signal.SIGHUP, self._hangUp)
+
+    def _orExit(self, start: Callable[[], None]) -> None:
+        try:
+            start()
+        except (CannotListenError, OSError) as error:
+            line = " ".join(str(error).split())
+            raise SystemExit(f"logrecv: {line}") from None
+
+    def _hangUp(self, number: int, frame: object) -> None:
+        assert self.reactor is not None
+        for reopenable in self.reopenables:
+            self.reactor.callFromThread(reopenable.reopen)
+
+
+@define(eq=False)
+class _Inputs:
+    """
+    Makes the inputs of a service, with the limits that they share.
+
+    @ivar options: The options, parsed.
+    @ivar intake: What the inputs feed.
+    """
+
+    options: Options
+    intake: Intake
+
+    def make(self) -> list[IService]:
+        """
+        Make all of them.
+        """
+        options, intake = self.options, self.intake
+        reactor, maxRecord = options["reactor"], options["maxRecord"]
+        passwords = options["passwords"]
+        unfinished = Unfinished(reactor)
+        inputs: list[IService] = []
+        for address in options["tcp"]:
+            records = RecordFactory(intake, maxRecord, unfinished)
+            inputs.append(self._stream(address, records, "tcp"))
+        for address in options["udp"]:
+            datagrams = RecordDatagramProtocol(intake, maxRecord, options["admission"])
+            restricted = bool(options["admission"].networks)
+            inputs.append(DatagramInput(reactor, address, datagrams, restricted))
+        for address in options["http"]:
+            site = RecordSite(intake, reactor, maxRecord, unfinished, passwords)
+            inputs.append(self._stream(address, site, "http"))
+        return inputs
+
+    def _stream(
+        self, address: StreamAddress, factory: IProtocolFactory, via: str
+    ) -> StreamInput:
+        admission: Admission = self.options["admission"]
+        connections = Connections(
+            factory, self.intake.tallies[via], self.options["reactor"], admission
+        )
+        restricted = bool(
+            admission.networks
+            or address.encrypted
+            or (via == "http" and self.options["passwords"])
+        )
+        return StreamInput(address.endpoint, connections, restricted)
+
+
+def _makeConsole(options: Options, intake: Intake) -> list[IService]:
+    """
+    Make what shows the counters, on each address of the console.
+    """
+    reactor = options["reactor"]
+    console = Console(list(intake.tallies.values()), options["outputs"].tallies)
+    site = QuietSite(console.resource(), reactor=reactor)
+    connections = Connections(site, InputTally("console"), reactor)
+    return [
+        StreamInput(address.endpoint, connections, restricted=True)
+        for address in options["console"]
+    ]
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make the service that the command line describes.
+
+    @param options: The options, parsed.
+    """
+    sinks: list[IRecordSink] = options["sinks"]
+    sink = sinks[0] if len(sinks) == 1 else FanOut(sinks)
+    intake = Intake(sink, options["reactor"])
+    candidates = [*options["outputs"].sinks, options["passwords"]]
+    return CommandLineService(
+        sink,
+        _Inputs(options, intake).make(),
+        _makeConsole(options, intake),
+        reactor=options["reactor"],
+        reopenables=[each for each in candidates if IReopenable.providedBy(each)],
+    )

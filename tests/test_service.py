@@ -1,0 +1,127 @@
+"""
+Tests for L{logrecv.service}.
+"""
+
+from __future__ import annotations
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred, fail
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from logrecv.service import ReceiverService
+from logrecv.testing import MemorySink
+
+
+class Listening(Service):
+    """
+    A service that writes down what happens to it.
+    """
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        """
+        @param events: Where to write.
+        """
+        self.label = name
+        self.events = events
+        self.stopped: Deferred[None] = Deferred()
+
+    def privilegedStartService(self) -> None:
+        """
+        Write.
+        """
+        self.events.append(f"{self.label} listens")
+
+    def startService(self) -> None:
+        """
+        Write.
+        """
+        self.events.append(f"{self.label} starts")
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Write, and take as long as the test wants.
+        """
+        self.events.append(f"{self.label} stops")
+        return self.stopped
+
+
+class Sink(MemorySink):
+    """
+    A sink that writes down what happens to it.
+    """
+
+    events: list[str]
+
+    def start(self) -> None:
+        """
+        Write.
+        """
+        self.events.append("sink starts")
+
+    def stop(self) -> Deferred[None]:
+        """
+        Write.
+        """
+        self.events.append("sink stops")
+        return super().stop()
+
+
+class ReceiverServiceTests(SynchronousTestCase):
+    """
+    Tests for L{ReceiverService}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a service of an input and a console.
+        """
+        self.events: list[str] = []
+        sink = Sink()
+        sink.events = self.events
+        self.input = Listening("input", self.events)
+        self.console = Listening("console", self.events)
+        self.service = ReceiverService(sink, [self.input], [self.console])
+
+    def test_interface(self) -> None:
+        """
+        It is a service.
+        """
+        verifyObject(IService, self.service)
+
+    def test_start(self) -> None:
+        """
+        Ports are taken while there may be privileges; the sink is ready before
+        anything is served.
+        """
+        self.service.privilegedStartService()
+        self.assertEqual(self.events, ["console listens", "input listens"])
+        self.events.clear()
+        self.service.startService()
+        self.assertEqual(self.events, ["sink starts", "console starts", "input starts"])
+
+    def test_stop(self) -> None:
+        """
+        The sink is stopped when the last input is done; the console is the last
+        to go.
+        """
+        self.service.startService()
+        self.events.clear()
+        stopped = self.service.stopService()
+        self.assertEqual(self.events, ["input stops"])
+        self.input.stopped.callback(None)
+        self.assertEqual(self.events, ["input stops", "sink stops", "console stops"])
+        self.assertNoResult(stopped)
+        self.console.stopped.callback(None)
+        self.successResultOf(stopped)
+
+    def test_stopGoesOn(self) -> None:
+        """
+        An input that cannot be stopped cleanly is logged, and the sink gets its
+        chance.
+        """
+        self.input.stopped = fail(RuntimeError("stuck"))
+        self.console.stopped.callback(None)
+        self.successResultOf(self.service.stopService())
+        self.assertIn("sink stops", self.events)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

@@ -1,0 +1,235 @@
+"""
+Tests for L{logrecv.tap}.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+from attrs import define, field
+from twisted.application.service import IService, IServiceMaker
+from twisted.internet.testing import MemoryReactorClock
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from logrecv.inputs.streams import StreamInput
+from logrecv.inputs.udp import DatagramInput, UDPAddress, UnixAddress
+from logrecv.interfaces import IReopenable
+from logrecv.tap import CommandLineService, Options, makeService
+from logrecv.testing import MemorySink
+
+
+def parse(*arguments: str) -> Options:
+    """
+    Parse a command line.
+    """
+    options = Options(MemoryReactorClock)
+    options.parseOptions(arguments)
+    return options
+
+
+class PluginTests(SynchronousTestCase):
+    """
+    Tests for what twistd finds.
+    """
+
+    def test_maker(self) -> None:
+        """
+        C{twistd logrecv} is found once, and gives these options and this
+        service.
+        """
+        makers = [m for m in getPlugins(IServiceMaker) if m.tapname == "logrecv"]
+        self.assertEqual(len(makers), 1)
+        self.assertIs(makers[0].options, Options)
+        self.assertIs(makers[0].makeService, makeService)
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    Tests for L{Options}.
+    """
+
+    def test_defaults(self) -> None:
+        """
+        Without options the three handlers' standard ports and the console are
+        served on loopback, records go to standard output, and a record may be
+        1 MiB.
+        """
+        options = parse()
+        [tcp], [http], [console] = options["tcp"], options["http"], options["console"]
+        ports = [address.endpoint._port for address in (tcp, http, console)]
+        self.assertEqual(ports, [9020, 9022, 9023])
+        for address in (tcp, http, console):
+            self.assertEqual(address.endpoint._interface, "127.0.0.1")
+        [udp] = options["udp"]
+        self.assertEqual((udp.port, udp.interface), (9021, "127.0.0.1"))
+        [tally] = options["outputs"].tallies
+        self.assertEqual(tally.output, "1-stdout")
+        self.assertEqual(options["maxRecord"], 1048576)
+
+    def test_onlyWhatIsNamed(self) -> None:
+        """
+        With an input option only what is named is served.
+        """
+        options = parse("--udp", "udp:9999")
+        self.assertEqual(len(options["udp"]), 1)
+        for name in ("tcp", "http", "console"):
+            self.assertEqual(options[name], [], name)
+
+    def test_consoleIsNoInput(self) -> None:
+        """
+        Naming the console alone leaves the inputs at their defaults.
+        """
+        options = parse("--console", "tcp:9999")
+        self.assertEqual([a.endpoint._port for a in options["console"]], [9999])
+        self.assertEqual([a.endpoint._port for a in options["tcp"]], [9020])
+
+    def test_repeatable(self) -> None:
+        """
+        Inputs and outputs can be given several times.
+        """
+        options = parse(
+            *("--tcp", "tcp:1", "--tcp", "unix:/tmp/x", "--http", "tcp:2"),
+            *("--http", "tcp6:3", "--udp", "udp:4", "--udp", "unixgram:/tmp/y"),
+            *("--output", "stdout", "--output", "stdout:format=text:level=ERROR"),
+        )
+        for name in ("tcp", "http", "udp", "sinks"):
+            self.assertEqual(len(options[name]), 2, name)
+        labels = [tally.output for tally in options["outputs"].tallies]
+        self.assertEqual(labels, ["1-stdout", "2-stdout"])
+
+    def test_errors(self) -> None:
+        """
+        An option that cannot be used ends the program: one line that names the
+        option and what was given.
+        """
+        for arguments, expected in [
+            (["--tcp", "tcp:x"], "--tcp 'tcp:x': "),
+            (["--http", "udp:1"], "--http 'udp:1': "),
+            (["--udp", "tcp:1"], "--udp 'tcp:1': "),
+            (["--udp", "udp:70000"], "--udp 'udp:70000': "),
+            (["--udp", "udp:1:interface=here"], "interface=here: "),
+            (["--udp", "unixgram:/tmp/x:mode=9"], "mode=9: "),
+            (["--console", "http:1"], "--console 'http:1': "),
+            (["--output", "nowhere"], "--output 'nowhere': "),
+            (["--output", "stdout:format=xml"], "format=xml: "),
+            (["--output", "file:/nowhere/at/all"], "--output 'file:/nowhere/at/all': "),
+            (["--max-record", "1M"], "--max-record '1M': "),
+            (["--max-record", "0"], "--max-record '0': "),
+            (["--max-record", str(1 << 40)], "--max-record"),
+            (["--allow", "10.0.0.1/8"], "--allow '10.0.0.1/8': "),
+            (["--allow", "here"], "--allow 'here': "),
+            (["--max-connections", "-1"], "--max-connections '-1': "),
+            (["--max-connections", "1000000"], "limit of open files"),
+            (["--max-connections-per-peer", "x"], "-per-peer 'x': "),
+            (["--http-passwords", "/nowhere"], "--http-passwords '/nowhere': "),
+            (["--frobnicate"], "frobnicate"),
+            (["--tcp"], "tcp"),
+            (["tcp:9020"], "'tcp:9020' is not an option"),
+        ]:
+            error = self.assertRaises(SystemExit, parse, *arguments)
+            self.assertTrue(str(error.code).startswith("logrecv: "), error.code)
+            self.assertIn(expected, str(error.code))
+            self.assertNotIn("\n", str(error.code))
+
+    def test_version(self) -> None:
+        """
+        C{--version} prints the version and ends with status 0.
+        """
+        with redirect_stdout(StringIO()) as printed:
+            error = self.assertRaises(SystemExit, parse, "--version")
+        self.assertEqual(error.code, 0)
+        self.assertRegex(printed.getvalue(), r"^logrecv \d+\.\d+\.\d+\n$")
+
+
+@implementer(IReopenable)
+@define(eq=False)
+class Reopenable:
+    """
+    Counts how often it was asked to reopen.
+    """
+
+    reopened: int = field(default=0, init=False)
+
+    def reopen(self) -> None:
+        """
+        Count.
+        """
+        self.reopened += 1
+
+
+class ImmediateReactor(MemoryReactorClock):
+    """
+    Calls what comes from a thread at once.
+    """
+
+    def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
+        """
+        Call it.
+        """
+        callable(*args, **kwargs)
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """
+    Tests for L{makeService} and L{CommandLineService}.
+    """
+
+    def test_everything(self) -> None:
+        """
+        The service has an input for each description, the console apart.
+        """
+        service = makeService(
+            parse("--tcp", "tcp:1", "--udp", "udp:2", "--udp", "unixgram:/tmp/x")
+        )
+        assert isinstance(service, CommandLineService)
+        verifyObject(IService, service)
+        stream, udp, unix = service.inputs
+        self.assertIsInstance(stream, StreamInput)
+        assert isinstance(udp, DatagramInput)
+        assert isinstance(unix, DatagramInput)
+        self.assertIsInstance(udp.address, UDPAddress)
+        self.assertIsInstance(unix.address, UnixAddress)
+        self.assertEqual(list(service.consoles), [])
+        self.assertEqual(len(makeService(parse()).consoles), 1)  # type: ignore[attr-defined]
+
+    def test_hangUp(self) -> None:
+        """
+        SIGHUP opens again what can be.
+        """
+        reopenable = Reopenable()
+        before = signal.getsignal(signal.SIGHUP)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        service = CommandLineService(
+            MemorySink(), [], reactor=ImmediateReactor(), reopenables=[reopenable]
+        )
+        service.startService()
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual(reopenable.reopened, 1)
+
+    def test_cannotStart(self) -> None:
+        """
+        What cannot be had at the start ends the program with one line.
+        """
+
+        class Unopenable(MemorySink):
+            """
+            Cannot be opened.
+            """
+
+            def start(self) -> None:
+                """
+                Fail.
+                """
+                raise OSError(13, "Permission denied", "/var/log/x")
+
+        service = CommandLineService(Unopenable(), [])
+        error = self.assertRaises(SystemExit, service.startService)
+        self.assertIn("/var/log/x", str(error.code))
+        self.assertNotIn("\n", str(error.code))
