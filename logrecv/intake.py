@@ -4,8 +4,9 @@ The one place where a payload becomes a record: decode, stamp, count, hand on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -15,11 +16,20 @@ from logrecv.counters import InputTally
 from logrecv.interfaces import IRecordSink
 from logrecv.record import Origin, Record
 from logrecv.wire import fields, forms, lines, pickles
-from logrecv.wire.errors import WireError
+from logrecv.wire.errors import PRESSURE, WireError
+
+_T = TypeVar("_T")
 
 
 def _tallies() -> dict[str, InputTally]:
     return {via: InputTally(via) for via in ("tcp", "udp", "http", "json")}
+
+
+class UnderPressure(Exception):
+    """
+    An output has no room, and the input is one that can be told so or that
+    cannot wait.
+    """
 
 
 @define(eq=False)
@@ -35,30 +45,37 @@ class Intake:
     sink: IRecordSink
     clock: IReactorTime
     tallies: dict[str, InputTally] = field(factory=_tallies)
+    _pressing: int = field(default=0, init=False)
 
-    def takePickles(
-        self, payloads: Iterable[bytes], via: str, peer: str
-    ) -> Deferred[None] | None:
+    def takeFrames(self, payloads: Sequence[bytes], peer: str) -> Deferred[None] | None:
         """
-        Take what C{SocketHandler} or C{DatagramHandler} sent, without the
-        length before it.  A payload of which no record can be made is counted
-        and costs the others nothing.
+        Take what C{SocketHandler} sent, without the length before it.  A
+        payload of which no record can be made is counted and costs the others
+        nothing.
 
         @param payloads: Those that one read brought.
-        @param via: C{"tcp"} or C{"udp"}.
+        @param peer: Who sent them.
+        @return: As L{IRecordSink.deliver}: who gets a L{Deferred} stops reading
+            until it fires.
+        """
+        return self._takePickles(payloads, "tcp", peer)
+
+    def takeDatagrams(
+        self, payloads: Sequence[bytes], peer: str
+    ) -> Deferred[None] | None:
+        """
+        Take what C{DatagramHandler} sent, without the length before it.  Who
+        sends datagrams cannot be made to wait: where there is no room they are
+        counted as rejected.
+
+        @param payloads: Those that one read brought.
         @param peer: Who sent them.
         @return: As L{IRecordSink.deliver}.
         """
-        tally = self.tallies[via]
-        origin = self._origin(via, peer)
-        records = []
-        for payload in payloads:
-            try:
-                attributes = pickles.loads(payload)
-                records.append(fields.makeRecord(attributes, origin, len(payload)))
-            except WireError as error:
-                tally.reject(error.reason)
-        return self._handOn(records, tally)
+        if self._pressing:
+            self.reject("udp", PRESSURE, len(payloads))
+            return None
+        return self._takePickles(payloads, "udp", peer)
 
     def takeForm(self, body: bytes, peer: str) -> Deferred[None] | None:
         """
@@ -66,6 +83,7 @@ class Intake:
 
         @return: As L{IRecordSink.deliver}.
         @raise WireError: No record can be made of it.  It has been counted.
+        @raise UnderPressure: There is no room for it.  It has been counted.
         """
         return self._takeAll("http", peer, body, lambda data: [forms.parseForm(data)])
 
@@ -76,6 +94,7 @@ class Intake:
 
         @return: As L{IRecordSink.deliver}.
         @raise WireError: It cannot be taken.  It has been counted.
+        @raise UnderPressure: There is no room for it.  It has been counted.
         """
         return self._takeAll("json", peer, body, lines.parseJSON)
 
@@ -87,6 +106,20 @@ class Intake:
         """
         self.tallies[via].reject(reason, count)
 
+    def _takePickles(
+        self, payloads: Sequence[bytes], via: str, peer: str
+    ) -> Deferred[None] | None:
+        tally = self.tallies[via]
+        origin = self._origin(via, peer)
+        records: list[Record] = []
+        for payload in payloads:
+            try:
+                attributes = pickles.loads(payload)
+                records.append(fields.makeRecord(attributes, origin, len(payload)))
+            except WireError as error:
+                tally.reject(error.reason)
+        return self._handOn(records, tally)
+
     def _takeAll(
         self,
         via: str,
@@ -95,6 +128,9 @@ class Intake:
         parse: Callable[[bytes], Sequence[dict[str, object]]],
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
+        if self._pressing:
+            tally.reject(PRESSURE)
+            raise UnderPressure("an output is behind; send again later")
         origin = self._origin(via, peer)
         count = 1
         try:
@@ -120,4 +156,12 @@ class Intake:
         if not records:
             return None
         tally.accept(len(records))
-        return self.sink.deliver(records)
+        relief = self.sink.deliver(records)
+        if relief is not None:
+            self._pressing += 1
+            relief.addBoth(self._relieve)
+        return relief
+
+    def _relieve(self, result: _T) -> _T:
+        self._pressing -= 1
+        return result

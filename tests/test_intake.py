@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.intake import Intake
+from logrecv.intake import Intake, UnderPressure
 from logrecv.testing import MemorySink, PressureSink, makeForm, makePickle
 from logrecv.wire.errors import WireError
 
@@ -31,7 +31,7 @@ class IntakeTests(SynchronousTestCase):
         and its sender.
         """
         self.clock.advance(1.25)
-        self.intake.takePickles([makePickle()], "udp", "1.2.3.4:5")
+        self.intake.takeDatagrams([makePickle()], "1.2.3.4:5")
         received = self.sink.records[0].received
         self.assertEqual(received.at, "1970-01-01T00:00:01.250000Z")
         self.assertEqual((received.via, received.peer), ("udp", "1.2.3.4:5"))
@@ -40,7 +40,7 @@ class IntakeTests(SynchronousTestCase):
         """
         Where no record could be made, the sink is left alone.
         """
-        self.assertIsNone(self.intake.takePickles([b"", b"x", b"}."], "tcp", "p"))
+        self.assertIsNone(self.intake.takeFrames([b"", b"x", b"}."], "p"))
         self.assertEqual(self.sink.batches, [])
         tally = self.intake.tallies["tcp"]
         self.assertEqual((tally.received, tally.accepted), (3, 0))
@@ -48,18 +48,27 @@ class IntakeTests(SynchronousTestCase):
 
     def test_pressure(self) -> None:
         """
-        The sink's pressure reaches the input, however the record came.
+        The sink's pressure reaches the input: what a stream has brought is
+        taken, what cannot be made to wait is counted as rejected, what can be
+        told is told; all of it until there is room again.
         """
         sink = PressureSink()
         intake = Intake(sink, self.clock)
-        for relief in [
-            intake.takePickles([makePickle()], "tcp", "p"),
-            intake.takeForm(makeForm(), "p"),
-            intake.takeJSON(b'{"msg": "x"}', "p"),
-        ]:
+        for _ in range(2):
+            relief = intake.takeFrames([makePickle()], "p")
             assert relief is not None
             self.assertNoResult(relief)
+        intake.takeDatagrams([makePickle(), makePickle()], "p")
+        self.assertRaises(UnderPressure, intake.takeForm, makeForm(), "p")
+        self.assertRaises(UnderPressure, intake.takeJSON, b'{"msg": "x"}', "p")
+        self.assertEqual(len(sink.records), 2)
+        for via, count in [("udp", 2), ("http", 1), ("json", 1)]:
+            self.assertEqual(intake.tallies[via].rejected, {"pressure": count})
         sink.release()
+        intake.takeDatagrams([makePickle()], "p")
+        intake.takeForm(makeForm(), "p")
+        intake.takeJSON(b'{"msg": "x"}', "p")
+        self.assertEqual(len(sink.records), 5)
 
     def test_empty(self) -> None:
         """

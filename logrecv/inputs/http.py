@@ -25,7 +25,7 @@ from logrecv.inputs import page
 from logrecv.inputs.passwords import Busy, PasswordFile
 from logrecv.inputs.peers import peerName
 from logrecv.inputs.unfinished import Unfinished
-from logrecv.intake import Intake
+from logrecv.intake import Intake, UnderPressure
 from logrecv.web import QuietSite, answer
 from logrecv.wire.errors import (
     INCOMPLETE,
@@ -72,6 +72,11 @@ def _via(request: IRequest) -> str:
     return "json" if b"/".join(request.postpath) == b"records" else "http"
 
 
+def _later(request: IRequest, error: UnderPressure) -> bytes:
+    request.setHeader(b"retry-after", b"1")
+    return answer(request, 503, str(error))
+
+
 def _noContent(request: IRequest) -> bytes:
     request.setResponseCode(204)
     return b""
@@ -112,6 +117,8 @@ class RecordPages:
             self._intake.takeJSON(request.content.read(), _peer(request))
         except WireError as error:
             return answer(request, 400, f"{error}; nothing of this request was taken")
+        except UnderPressure as error:
+            return _later(request, error)
         return _noContent(request)
 
 
@@ -208,6 +215,8 @@ class RecordResource(Resource):
             self._intake.takeForm(body, _peer(request))
         except WireError as error:
             return answer(request, 400, str(error))
+        except UnderPressure as error:
+            return _later(request, error)
         return _noContent(request)
 
     def _takeJSON(self, request: IRequest) -> bytes | int:

@@ -45,7 +45,7 @@ class RecordProtocol(Protocol):
         if skipped:
             self.intake.reject("tcp", TOO_LONG, skipped)
         if payloads:
-            relief = self.intake.takePickles(payloads, "tcp", self._name())
+            relief = self.intake.takeFrames(payloads, self._name())
             if relief is not None:
                 self._pauseUntil(relief)
         if payloads or skipped:

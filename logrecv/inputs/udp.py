@@ -93,7 +93,7 @@ class RecordDatagramProtocol(DatagramProtocol):
             else:
                 self.intake.reject("udp", reason)
         for address, sent in payloads.items():
-            self.intake.takePickles(sent, "udp", self._nameOf(address))
+            self.intake.takeDatagrams(sent, self._nameOf(address))
 
     def _fault(self, datagram: bytes, size: int, address: Any) -> str | None:
         """

@@ -16,6 +16,7 @@ TOO_COMPLEX: Final = "too-complex"
 NOT_A_RECORD: Final = "not-a-record"
 TOO_SLOW: Final = "too-slow"
 OVERLOAD: Final = "overload"
+PRESSURE: Final = "pressure"
 NOT_ALLOWED: Final = "not-allowed"
 UNAUTHORIZED: Final = "unauthorized"
 

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.inputs.http import RecordResource, RecordSite
 from logrecv.inputs.unfinished import DEADLINE
 from logrecv.intake import Intake
-from logrecv.testing import MemorySink, makeForm, makeLogRecord
+from logrecv.testing import MemorySink, PressureSink, makeForm, makeLogRecord
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json"}
@@ -189,6 +189,23 @@ class RecordResourceTests(SynchronousTestCase):
                 self.assertEqual(text.count("\n"), 1)
                 self.assertNotIn("<", text)
         self.assertEqual(self.messages(), [])
+
+    def test_pressure(self) -> None:
+        """
+        While an output is behind, who can be told is told when to come again.
+        """
+        sink = PressureSink()
+        resource = RecordResource(Intake(sink, Clock()))
+        self.treq = StubTreq(resource)
+        self.assertEqual(self.ask("POST", "/", form(), FORM)[0], 204)
+        for path, body, headers in [("/records", "{}", JSON), ("/", form(), FORM)]:
+            response = self.successResultOf(
+                self.treq.post(f"http://localhost{path}", data=body, headers=headers)
+            )
+            self.assertEqual(response.code, 503)
+            self.assertEqual(response.headers.getRawHeaders("retry-after"), ["1"])
+        sink.release()
+        self.assertEqual(self.ask("POST", "/", form(), FORM)[0], 204)
 
     def test_page(self) -> None:
         """
