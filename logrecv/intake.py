@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -19,6 +19,9 @@ from logrecv.wire import fields, forms, lines, pickles
 from logrecv.wire.errors import PRESSURE, WireError
 
 _T = TypeVar("_T")
+
+#: The attributes of a record, and the bytes that they came in.
+_Sized: TypeAlias = tuple[dict[str, object], int]
 
 
 def _tallies() -> dict[str, InputTally]:
@@ -85,7 +88,11 @@ class Intake:
         @raise WireError: No record can be made of it.  It has been counted.
         @raise UnderPressure: There is no room for it.  It has been counted.
         """
-        return self._takeAll("http", peer, body, lambda data: [forms.parseForm(data)])
+
+        def parse() -> list[_Sized]:
+            return [(forms.parseForm(body), len(body))]
+
+        return self._takeAll("http", peer, parse)
 
     def takeJSON(self, body: bytes, peer: str) -> Deferred[None] | None:
         """
@@ -96,7 +103,13 @@ class Intake:
         @raise WireError: It cannot be taken.  It has been counted.
         @raise UnderPressure: There is no room for it.  It has been counted.
         """
-        return self._takeAll("json", peer, body, lines.parseJSON)
+
+        def parse() -> list[_Sized]:
+            # What a record may take depends on its own size, not on that of
+            # the others which came with it.
+            return [(each, lines.sizeOf(each)) for each in lines.parseJSON(body)]
+
+        return self._takeAll("json", peer, parse)
 
     def reject(self, via: str, reason: str, count: int = 1) -> None:
         """
@@ -121,11 +134,7 @@ class Intake:
         return self._handOn(records, tally)
 
     def _takeAll(
-        self,
-        via: str,
-        peer: str,
-        body: bytes,
-        parse: Callable[[bytes], Sequence[dict[str, object]]],
+        self, via: str, peer: str, parse: Callable[[], list[_Sized]]
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
         if self._pressing:
@@ -134,11 +143,11 @@ class Intake:
         origin = self._origin(via, peer)
         count = 1
         try:
-            mappings = parse(body)
-            count = len(mappings)
+            parsed = parse()
+            count = len(parsed)
             records = [
-                fields.makeRecord(attributes, origin, len(body))
-                for attributes in mappings
+                fields.makeRecord(attributes, origin, size)
+                for attributes, size in parsed
             ]
         except WireError as error:
             tally.reject(error.reason, count)

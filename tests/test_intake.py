@@ -70,6 +70,26 @@ class IntakeTests(SynchronousTestCase):
         intake.takeJSON(b'{"msg": "x"}', "p")
         self.assertEqual(len(sink.records), 5)
 
+    def test_largeAmongSmall(self) -> None:
+        """
+        A large record is kept whole among many small ones, and a small one may
+        not grow because a large one came with it.
+        """
+        large = '{"msg": "%s"}' % ("x" * 100_000)
+        greedy = '{"msg": "%s", "args": [%s]}' % (
+            "%999s" * 50,
+            ", ".join(['"y"'] * 50),
+        )
+        self.intake.takeJSON(
+            "\n".join(['{"msg": "small"}'] * 50 + [large, greedy]).encode(), "p"
+        )
+        small, *_, whole, kept = self.sink.records
+        self.assertEqual(small.message, "small")
+        self.assertEqual(len(whole.message), 100_000)
+        self.assertIsNone(whole.repaired)
+        self.assertEqual(kept.message, "%999s" * 50)
+        self.assertEqual(kept.repaired, ["message"])
+
     def test_empty(self) -> None:
         """
         An empty array of JSON is no error, and no record.

@@ -1,0 +1,87 @@
+"""
+The urlencoded form that an HTTPHandler sends, as the attributes it was made of.
+
+The handler sends C{str()} of every attribute.  What that was is known for the
+standard attributes, and they become it again; everything else stays text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
+
+#: The most fields that a form may have.  A record has 23 attributes and what
+#: its program adds.
+FIELDS: Final = 1000
+
+_INTEGERS: Final = {"levelno", "lineno", "process", "thread"}
+_FLOATS: Final = {"created", "msecs", "relativeCreated"}
+
+#: The attributes that are None for some records; the others may well be the
+#: text "None".
+_NONE: Final = {
+    "args",
+    "exc_info",
+    "exc_text",
+    "funcName",
+    "process",
+    "processName",
+    "stack_info",
+    "taskName",
+    "thread",
+    "threadName",
+}
+
+#: Numbers as C{str} writes them, and not so long that reading them takes time.
+_INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
+_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+]?[0-9]{1,3})?")
+
+
+def parseForm(body: bytes) -> dict[str, object]:
+    """
+    Read a query string or the body of a POST.
+
+    Fields are separated by C{&} alone; of a field that is there twice the last
+    counts; a percent sign that begins no escape is itself.
+
+    @param body: The form, urlencoded.
+    @return: The attributes of the record.  Standard attributes have their type
+        again if they had its form, the arguments stay a literal; values that
+        are no UTF-8 are bytes; all else is text.
+    @raise WireError: C{MALFORMED}, there are no fields; C{TOO_COMPLEX}, there
+        are more than L{FIELDS}.
+    """
+    if body.count(b"&") >= FIELDS:
+        raise WireError(TOO_COMPLEX, f"the form has more than {FIELDS} fields")
+    attributes: dict[str, object] = {}
+    for field in body.split(b"&"):
+        if field:
+            key, _, value = field.partition(b"=")
+            name = _unquoted(key).decode("utf-8", "backslashreplace")
+            attributes[name] = _value(name, _unquoted(value))
+    if not attributes:
+        raise WireError(MALFORMED, "the form has no fields")
+    return attributes
+
+
+def _unquoted(quoted: bytes) -> bytes:
+    return unquote_to_bytes(quoted.replace(b"+", b" "))
+
+
+def _value(name: str, raw: bytes) -> object:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw
+    if name in _NONE and text == "None":
+        return None
+    if name in _INTEGERS and _INTEGER.fullmatch(text):
+        return int(text)
+    if name in _FLOATS and _FLOAT.fullmatch(text):
+        return float(text)
+    if name == "args" and text == "()":
+        return None
+    return text
