@@ -9,20 +9,23 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.application.service import IService
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
+from logrecv.service import ReceiverService
 from logrecv.tap import Options, makeService
 
 
-def run(reactor: Any, service: IService) -> None:
+def run(reactor: Any, service: ReceiverService) -> int:
     """
     Run a service until the reactor is stopped.
+
+    @return: The exit status: 0, or 1 if records were lost in the stop.
     """
     service.privilegedStartService()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
+    return 1 if service.lost else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     globalLogBeginner.beginLoggingTo(
         [textFileLogObserver(sys.stderr)], redirectStandardIO=False
     )
-    run(options["reactor"], service)
+    raise SystemExit(run(options["reactor"], service))
 
 
 if __name__ == "__main__":

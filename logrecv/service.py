@@ -5,14 +5,35 @@ The service: inputs, intake and outputs, started and stopped in order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final, cast
 
-from attrs import define
+from attrs import define, field
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredList,
+    TimeoutError,
+    maybeDeferred,
+)
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink
+
+#: Seconds in which a stop has to be done.  twistd and systemd give more.
+DRAIN: Final = 10.0
+
+#: Seconds beyond that in which outputs let go of what they hold open.
+_CLOSING: Final = 5.0
+
+
+def _globalReactor() -> IReactorTime:
+    from twisted.internet import reactor
+
+    return cast(IReactorTime, reactor)
 
 
 @define(eq=False, slots=False)
@@ -27,6 +48,10 @@ class ReceiverService(Service):
     @ivar inputs: The services that listen for records.
     @ivar consoles: The services that show how things are; they are the last to
         go.
+    @ivar tallies: The tallies of the outputs, for the account at the end.
+    @ivar drain: Seconds in which a stop has to be done.
+    @ivar clock: Tells when that is over.
+    @ivar lost: Records that a stop had to give up.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -34,6 +59,12 @@ class ReceiverService(Service):
     sink: IRecordSink
     inputs: Sequence[IService]
     consoles: Sequence[IService] = ()
+    tallies: Sequence[OutputTally] = field(default=(), kw_only=True)
+    drain: float = field(default=DRAIN, kw_only=True)
+    clock: IReactorTime = field(factory=_globalReactor, kw_only=True)
+    lost: int = field(default=0, init=False)
+    _waiting: Deferred[None] | None = field(default=None, init=False)
+    _hurried: bool = field(default=False, init=False)
 
     def privilegedStartService(self) -> None:
         """
@@ -67,13 +98,74 @@ class ReceiverService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
-    async def _stop(self) -> None:
-        await self._stopAll(self.inputs)
-        await self.sink.stop()
-        await self._stopAll(self.consoles)
+    def hurry(self) -> None:
+        """
+        Wait no longer in a stop that is under way.
+        """
+        self._hurried = True
+        if self._waiting is not None:
+            self._waiting.cancel()
 
-    async def _stopAll(self, services: Sequence[IService]) -> None:
+    async def _stop(self) -> None:
+        deadline = self.clock.seconds() + self.drain
+        before = self._dropped()
+        await self._untilDeadline(deadline, self._stopAll(self.inputs))
+        await self._untilDeadline(deadline, self.sink.flush())
+        await self._untilDeadline(deadline + _CLOSING, self.sink.stop())
+        await self._stopAll(self.consoles)
+        self._account(before)
+
+    async def _untilDeadline(self, deadline: float, waited: Deferred[None]) -> None:
+        """
+        Wait, unless the time is over or somebody is in a hurry.
+        """
+        left = 0.0 if self._hurried else max(deadline - self.clock.seconds(), 0)
+        self._waiting = waited.addTimeout(left, self.clock)
+        if self._hurried:
+            waited.cancel()
+        try:
+            await waited
+        except (CancelledError, TimeoutError):
+            self._log.warn("the time to stop is over; going on without the rest")
+        except Exception:
+            self._log.failure("could not stop cleanly")
+        finally:
+            self._waiting = None
+
+    def _stopAll(self, services: Sequence[IService]) -> Deferred[None]:
+        """
+        Stop several services at once.
+        """
+
+        def stopped(results: list[tuple[bool, object]]) -> None:
+            for success, result in results:
+                if not success and not cast(Failure, result).check(CancelledError):
+                    self._log.failure("could not stop cleanly", cast(Failure, result))
+
         stopping = [maybeDeferred(service.stopService) for service in services]
-        for stopped, result in await DeferredList(stopping, consumeErrors=True):
-            if not stopped:
-                self._log.failure("could not stop cleanly", result)
+        every = DeferredList(stopping, consumeErrors=True)
+        return cast("Deferred[None]", every.addCallback(stopped))
+
+    def _dropped(self) -> dict[str, int]:
+        return {tally.output: sum(tally.dropped.values()) for tally in self.tallies}
+
+    def _account(self, before: dict[str, int]) -> None:
+        """
+        Say, at the very end, what was lost.
+
+        @param before: What had been dropped before the stop, by output.
+        """
+        lost = {
+            output: count - before[output]
+            for output, count in self._dropped().items()
+            if count > before[output]
+        }
+        self.lost = sum(lost.values())
+        if lost:
+            self._log.error(
+                "stopped; {lost} records were lost: {outputs}",
+                lost=self.lost,
+                outputs=", ".join(f"{count} of {name}" for name, count in lost.items()),
+            )
+        else:
+            self._log.info("stopped; nothing was lost")

@@ -9,9 +9,9 @@ import resource
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
-from attrs import define
+from attrs import define, field
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -50,6 +50,13 @@ DEFAULTS: Final = {
 #: The largest C{--max-record}, in bytes: frames are held in memory.
 _LARGEST_RECORD: Final = 1 << 30
 
+
+#: The longest C{--drain}, in seconds.
+_LONGEST_DRAIN: Final = 3600
+
+#: The part of it that is for reading what clients had sent; the rest is for
+#: handing that on.
+_READING: Final = 0.8
 
 #: Connections that may be open at a time, where nothing else is said.
 _CONNECTIONS: Final = 8192
@@ -96,6 +103,7 @@ class Options(UsageOptions):
 
     optParameters: ClassVar[list[list[object]]] = [
         ["max-record", None, "1048576", "The largest record taken, in bytes."],
+        ["drain", None, "10", "Seconds in which a stop has to be done."],
         ["max-connections", None, None, "Connections that may be open at a time."],
         [
             "max-connections-per-peer",
@@ -207,6 +215,7 @@ class Options(UsageOptions):
 
         self["reactor"] = reactor
         self["maxRecord"] = self._number("max-record", _LARGEST_RECORD)
+        self["drainSeconds"] = float(self._number("drain", _LONGEST_DRAIN))
         self["admission"] = self._makeAdmission()
         self["passwords"] = self._makePasswords(reactor)
         self["tcp"] = self._make("tcp", stream)
@@ -270,8 +279,8 @@ class CommandLineService(ReceiverService):
     @ivar reopenables: What SIGHUP opens again.
     """
 
-    reactor: IReactorFromThreads | None = None
-    reopenables: Sequence[IReopenable] = ()
+    reactor: IReactorFromThreads = field(kw_only=True)
+    reopenables: Sequence[IReopenable] = field(default=(), kw_only=True)
 
     def privilegedStartService(self) -> None:
         """
@@ -286,6 +295,14 @@ class CommandLineService(ReceiverService):
         self._orExit(super().startService)
         signal.signal(signal.SIGHUP, self._hangUp)
 
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop; a second signal to do so is one to do so at once.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hurryUp)
+        return super().stopService()
+
     def _orExit(self, start: Callable[[], None]) -> None:
         try:
             start()
@@ -293,8 +310,10 @@ class CommandLineService(ReceiverService):
             line = " ".join(str(error).split())
             raise SystemExit(f"logrecv: {line}") from None
 
+    def _hurryUp(self, number: int, frame: object) -> None:
+        self.reactor.callFromThread(self.hurry)
+
     def _hangUp(self, number: int, frame: object) -> None:
-        assert self.reactor is not None
         for reopenable in self.reopenables:
             self.reactor.callFromThread(reopenable.reopen)
 
@@ -326,7 +345,9 @@ class _Inputs:
         for address in options["udp"]:
             datagrams = RecordDatagramProtocol(intake, maxRecord, options["admission"])
             restricted = bool(options["admission"].networks)
-            inputs.append(DatagramInput(reactor, address, datagrams, restricted))
+            inputs.append(
+                DatagramInput(reactor, address, datagrams, restricted, self._drain)
+            )
         for address in options["http"]:
             site = RecordSite(intake, reactor, maxRecord, unfinished, passwords)
             inputs.append(self._stream(address, site, "http"))
@@ -344,7 +365,11 @@ class _Inputs:
             or address.encrypted
             or (via == "http" and self.options["passwords"])
         )
-        return StreamInput(address.endpoint, connections, restricted)
+        return StreamInput(address.endpoint, connections, restricted, self._drain)
+
+    @property
+    def _drain(self) -> float:
+        return _READING * cast(float, self.options["drainSeconds"])
 
 
 def _makeConsole(options: Options, intake: Intake) -> list[IService]:
@@ -361,7 +386,7 @@ def _makeConsole(options: Options, intake: Intake) -> list[IService]:
     ]
 
 
-def makeService(options: Options) -> IService:
+def makeService(options: Options) -> CommandLineService:
     """
     Make the service that the command line describes.
 
@@ -375,6 +400,9 @@ def makeService(options: Options) -> IService:
         sink,
         _Inputs(options, intake).make(),
         _makeConsole(options, intake),
+        tallies=options["outputs"].tallies,
+        drain=options["drainSeconds"],
+        clock=options["reactor"],
         reactor=options["reactor"],
         reopenables=[each for each in candidates if IReopenable.providedBy(each)],
     )

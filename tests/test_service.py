@@ -4,11 +4,16 @@ Tests for L{logrecv.service}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from logrecv.counters import OutputTally
 from logrecv.service import ReceiverService
 from logrecv.testing import MemorySink
 
@@ -81,7 +86,12 @@ class ReceiverServiceTests(SynchronousTestCase):
         sink.events = self.events
         self.input = Listening("input", self.events)
         self.console = Listening("console", self.events)
-        self.service = ReceiverService(sink, [self.input], [self.console])
+        self.clock = Clock()
+        self.tally = OutputTally("1-file")
+        self.service = ReceiverService(
+            sink, [self.input], [self.console], clock=self.clock, tallies=[self.tally]
+        )
+        self.sink = sink
 
     def test_interface(self) -> None:
         """
@@ -114,6 +124,54 @@ class ReceiverServiceTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         self.console.stopped.callback(None)
         self.successResultOf(stopped)
+
+    def test_deadline(self) -> None:
+        """
+        A stop is done in its time: then what is not done is left.
+        """
+        self.console.stopped.callback(None)
+        stopped = self.service.stopService()
+        self.clock.advance(self.service.drain - 0.1)
+        self.assertNoResult(stopped)
+        self.clock.advance(0.2)
+        self.successResultOf(stopped)
+        self.assertEqual(self.events[-2:], ["sink stops", "console stops"])
+
+    def test_hurry(self) -> None:
+        """
+        Who is in a hurry need not wait, be it for inputs or for outputs.
+        """
+        self.console.stopped.callback(None)
+        stopped = self.service.stopService()
+        self.assertNoResult(stopped)
+        self.service.hurry()
+        self.successResultOf(stopped)
+
+    def test_account(self) -> None:
+        """
+        What a stop has to give up is counted and named at the end; what was
+        dropped before is not its fault.
+        """
+        self.tally.drop("queue-full", 7)
+        for dropped in (0, 5):
+            self.setUpStopped()
+            events: list[Any] = []
+            globalLogPublisher.addObserver(events.append)
+            self.addCleanup(globalLogPublisher.removeObserver, events.append)
+            stopped = self.service.stopService()
+            self.tally.drop("stopped", dropped)
+            self.input.stopped.callback(None)
+            self.successResultOf(stopped)
+            self.assertEqual(self.service.lost, dropped)
+            self.assertEqual(events[-1].get("lost", 0), dropped)
+        self.assertEqual(events[-1]["outputs"], "5 of 1-file")
+
+    def setUpStopped(self) -> None:
+        """
+        Be ready to be stopped again.
+        """
+        self.input.stopped = Deferred()
+        self.console.stopped = succeed(None)
 
     def test_stopGoesOn(self) -> None:
         """

@@ -11,7 +11,8 @@ from io import StringIO
 from typing import Any
 
 from attrs import define, field
-from twisted.application.service import IService, IServiceMaker
+from twisted.application.service import IService, IServiceMaker, Service
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
@@ -129,6 +130,8 @@ class OptionsTests(SynchronousTestCase):
             (["--max-connections", "1000000"], "limit of open files"),
             (["--max-connections-per-peer", "x"], "-per-peer 'x': "),
             (["--http-passwords", "/nowhere"], "--http-passwords '/nowhere': "),
+            (["--drain", "-1"], "--drain '-1': "),
+            (["--drain", "soon"], "--drain 'soon': "),
             (["--frobnicate"], "frobnicate"),
             (["--tcp"], "tcp"),
             (["tcp:9020"], "'tcp:9020' is not an option"),
@@ -213,6 +216,34 @@ class MakeServiceTests(SynchronousTestCase):
         os.kill(os.getpid(), signal.SIGHUP)
         self.assertEqual(reopenable.reopened, 1)
 
+    def test_secondSignal(self) -> None:
+        """
+        A second signal to stop ends the waiting.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        reactor = ImmediateReactor()
+        endless: Deferred[None] = Deferred()
+
+        class Endless(Service):
+            """
+            Takes for ever to stop.
+            """
+
+            def stopService(self) -> Deferred[None]:
+                """
+                Never.
+                """
+                return endless
+
+        service = CommandLineService(
+            MemorySink(), [Endless()], reactor=reactor, clock=reactor
+        )
+        stopped = service.stopService()
+        self.assertNoResult(stopped)
+        os.kill(os.getpid(), signal.SIGTERM)
+        self.successResultOf(stopped)
+
     def test_cannotStart(self) -> None:
         """
         What cannot be had at the start ends the program with one line.
@@ -229,7 +260,7 @@ class MakeServiceTests(SynchronousTestCase):
                 """
                 raise OSError(13, "Permission denied", "/var/log/x")
 
-        service = CommandLineService(Unopenable(), [])
+        service = CommandLineService(Unopenable(), [], reactor=MemoryReactorClock())
         error = self.assertRaises(SystemExit, service.startService)
         self.assertIn("/var/log/x", str(error.code))
         self.assertNotIn("\n", str(error.code))

@@ -4,7 +4,7 @@ Connections: what TCP and HTTP inputs have in common, whatever they speak.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from attrs import define, field
 from twisted.application.service import Service
@@ -31,23 +31,27 @@ from logrecv.inputs.peers import logListening
 #: Seconds without a byte after which a connection of a stopping service has
 #: been read to the end.  Bytes that are on their way between two processes of
 #: one machine or one site take far less.
-QUIET = 0.1
+QUIET: Final = 0.1
 
-#: Seconds that a stopping service reads connections that are never quiet.
-DRAIN = 10.0
+#: In how many looks, one a turn of the reactor at the most, that is judged.  A
+#: turn in which others were read can take longer than L{QUIET}.
+LOOKS: Final = 4
+
+#: Seconds that a stopping input reads clients that are never quiet.
+DRAIN: Final = 8.0
 
 
 class Connection(ProtocolWrapper):
     """
     One accepted connection.
 
-    @ivar lastData: When bytes last came, in seconds of the clock.
+    @ivar reads: How often bytes have come.
     @ivar paused: Whether reading is paused.
     @ivar host: The host that the connection is counted for.
     """
 
     factory: Connections
-    lastData: float = 0.0
+    reads: int = 0
     paused: bool = False
     host: str | None = None
     _begun: bool = False
@@ -57,7 +61,6 @@ class Connection(ProtocolWrapper):
         """
         Count the connection and hand it on.
         """
-        self.lastData = self.factory.clock.seconds()
         self.factory.tally.connections += 1
         self.host = hostOf(transport.getPeer())
         self.factory.admission.enter(self.host)
@@ -68,9 +71,9 @@ class Connection(ProtocolWrapper):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Note that the client is alive, and hand its bytes on.
+        Hand on the client's bytes.
         """
-        self.lastData = self.factory.clock.seconds()
+        self.reads += 1
         if not self._begun:
             self._begun = True
             self._refused = not self._admitBehindProxy()
@@ -119,12 +122,6 @@ class Connection(ProtocolWrapper):
         if _isHandshakeFailure(reason):
             self.factory.tally.refuse(HANDSHAKE)
         super().connectionLost(reason)
-
-    def isQuiet(self, now: float) -> bool:
-        """
-        Whether everything the client had sent by now has been read.
-        """
-        return not self.paused and now - self.lastData >= QUIET
 
 
 def _isHandshakeFailure(reason: Failure) -> bool:
@@ -180,17 +177,25 @@ class Connections(WrappingFactory):
         Read every connection to the end of what its client had sent, and close
         it.
 
-        @param limit: Seconds after which connections are closed all the same.
+        @param limit: Seconds after which connections are closed all the same;
+            they are too if this is cancelled.
         """
         deadline = self.clock.seconds() + limit
-        while self.protocols:
-            now = self.clock.seconds()
+        #: How often each connection was found without news, and what was known.
+        looks: dict[ProtocolWrapper, tuple[int, int]] = {}
+        try:
+            while self.protocols and self.clock.seconds() < deadline:
+                for connection in list(self.protocols):
+                    reads, quiet = looks.get(connection, (-1, 0))
+                    if connection.paused or connection.reads != reads:
+                        quiet = 0
+                    elif quiet == LOOKS:
+                        connection.loseConnection()
+                    looks[connection] = connection.reads, quiet + 1
+                await deferLater(self.clock, QUIET / LOOKS)
+        finally:
             for connection in list(self.protocols):
-                if now >= deadline:
-                    connection.abortConnection()
-                elif connection.isQuiet(now):
-                    connection.loseConnection()
-            await deferLater(self.clock, QUIET / 4)
+                connection.abortConnection()
 
 
 @define(eq=False, slots=False)
@@ -201,6 +206,7 @@ class StreamInput(Service):
     @ivar endpoint: Where to listen.
     @ivar connections: The connections that come.
     @ivar restricted: Whether not everybody who can reach it may send.
+    @ivar drain: Seconds that a stop reads clients that are never quiet.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -208,6 +214,7 @@ class StreamInput(Service):
     endpoint: IStreamServerEndpoint
     connections: Connections
     restricted: bool = False
+    drain: float = DRAIN
     _port: IListeningPort | None = field(default=None, init=False)
     _listening: Deferred[Any] | None = field(default=None, init=False)
 
@@ -265,7 +272,7 @@ class StreamInput(Service):
         if self._port is not None:
             # Connections that the kernel has completed and that were not yet
             # accepted would be reset with what they sent.
-            await deferLater(self.connections.clock, QUIET / 4)
+            await deferLater(self.connections.clock, QUIET / LOOKS)
             port, self._port = self._port, None
             await maybeDeferred(port.stopListening)
-        await self.connections.drain()
+        await self.connections.drain(self.drain)

@@ -253,6 +253,7 @@ class DatagramInput(Service):
     @ivar address: Where to listen.
     @ivar protocol: Takes the datagrams.
     @ivar restricted: Whether not everybody who can reach it may send.
+    @ivar drain: Seconds that a stop reads datagrams that never end.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -261,6 +262,7 @@ class DatagramInput(Service):
     address: UDPAddress | UnixAddress
     protocol: RecordDatagramProtocol
     restricted: bool = False
+    drain: float = DRAIN
     _port: Any = field(default=None, init=False)
 
     def privilegedStartService(self) -> None:
@@ -296,13 +298,17 @@ class DatagramInput(Service):
     async def _stop(self) -> None:
         if self._port is None:
             return
-        deadline = self.reactor.seconds() + DRAIN
+        deadline = self.reactor.seconds() + self.drain
         received = -1
-        while received < self.protocol.received and self.reactor.seconds() < deadline:
-            received = self.protocol.received
-            await deferLater(self.reactor, QUIET)
-        port, self._port = self._port, None
-        await maybeDeferred(port.stopListening)
+        try:
+            while (
+                received < self.protocol.received and self.reactor.seconds() < deadline
+            ):
+                received = self.protocol.received
+                await deferLater(self.reactor, QUIET)
+        finally:
+            port, self._port = self._port, None
+            await maybeDeferred(port.stopListening)
         if isinstance(self.address, UnixAddress):
             with suppress(OSError):
                 os.unlink(self.address.path)

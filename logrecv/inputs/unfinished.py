@@ -20,6 +20,14 @@ DEADLINE: Final = 30.0
 #: together.  A healthy client has less than one record under way.
 HELD: Final = 32 * 1024 * 1024
 
+#: The part of that which is left when there was too much: so that not every
+#: byte that comes then makes one more client go.
+_LEFT: Final = 15 / 16
+
+#: Seconds that count for those who have just begun, when it is weighed who has
+#: most to answer for.
+_JUST_BEGUN: Final = 0.001
+
 #: Seconds between looks for those who are late.
 _SWEEP: Final = 1.0
 
@@ -61,8 +69,8 @@ class Unfinished:
     Keeps account of unfinished frames and requests, for all inputs of a service
     together.
 
-    When there is too much, the client that has most of it is given up: whoever
-    sends records of ordinary size is never the one.
+    When there is too much, those who hold most for longest are given up: a
+    healthy client that has more under way than others finishes in milliseconds.
 
     @ivar clock: Tells who is late.
     @ivar limit: Bytes that may be held.
@@ -103,8 +111,8 @@ class Unfinished:
             return
         self.held += size - holding.size
         holding.size = size
-        while self.held > self.limit:
-            self._giveUp(max(self._holdings, key=self._sizeOf), OVERLOAD)
+        if self.held > self.limit:
+            self._makeRoom()
 
     def end(self, owner: Unfinisher) -> None:
         """
@@ -114,8 +122,21 @@ class Unfinished:
         if holding is not None:
             self.held -= holding.size
 
-    def _sizeOf(self, owner: Unfinisher) -> int:
-        return self._holdings[owner].size
+    def _makeRoom(self) -> None:
+        """
+        Give up those who hold most for longest.
+        """
+        now = self.clock.seconds()
+
+        def weight(owner: Unfinisher) -> float:
+            holding = self._holdings[owner]
+            return holding.size * (now - holding.since + _JUST_BEGUN)
+
+        for owner in sorted(self._holdings, key=weight, reverse=True):
+            if self.held <= _LEFT * self.limit:
+                break
+            if owner in self._holdings:
+                self._giveUp(owner, OVERLOAD)
 
     def _giveUp(self, owner: Unfinisher, reason: str) -> None:
         self.end(owner)

@@ -58,6 +58,22 @@ class UnfinishedTests(SynchronousTestCase):
         for _ in range(seconds):
             self.clock.advance(1)
 
+    def test_healthyStays(self) -> None:
+        """
+        A client that has just begun something large stays; those who have held
+        less for long go, no more of them than must.
+        """
+        large = Owner()
+        self.owners = [Owner() for _ in range(24)]
+        for owner in self.owners:
+            self.unfinished.grow(owner, 4)
+        self.clock.advance(0.5)
+        self.unfinished.grow(large, 10)
+        self.assertEqual(large.reasons, [])
+        gone = [owner for owner in self.owners if owner.reasons]
+        self.assertEqual(len(gone), 4)
+        self.assertEqual(self.unfinished.held, 90)
+
     def test_largestGoes(self) -> None:
         """
         When there is too much, whoever has most of it goes, not who came last.
