@@ -48,7 +48,7 @@ CALL_EFFORT: Final = 6
 #: object of a few pickled bytes is written with the whole name of its class,
 #: a NUL as six characters.
 RENDERED_PER_BYTE: Final = 16
-RENDERED_FLOOR: Final = 4096
+RENDERED_FLOOR: Final = 8192
 
 #: The largest integer that is written in decimal digits, in bits.  Python takes
 #: time quadratic in the digits, and refuses more than 4300 of them (about 14,000
