@@ -29,6 +29,12 @@ _FORMS: Final = {
 _PORTS: Final = ("tcp", "tcp6", "ssl", "mtls")
 
 
+#: The kinds that take C{backlog=}, and how many connections may wait where it is
+#: left out.  Twisted's own 50 are soon there while the service is at work, and
+#: who is the next waits for a second, after which a C{SocketHandler} gives up.
+_WITH_BACKLOG: Final = (*_PORTS, "unix")
+_BACKLOG: Final = 1024
+
 #: The kinds that encrypt.
 _ENCRYPTED: Final = ("ssl", "tls", "mtls")
 
@@ -62,6 +68,8 @@ def parseStreamAddress(reactor: Any, text: str) -> StreamAddress:
     if kind == "unix" and "mode" not in description.keywords:
         # Twisted's own default lets everybody on the machine send.
         text += ":mode=660"
+    if kind in _WITH_BACKLOG and "backlog" not in description.keywords:
+        text += f":backlog={_BACKLOG}"
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:

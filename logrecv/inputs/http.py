@@ -7,6 +7,7 @@ wrong one would lose its records and never notice.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, ClassVar, Final, cast
 
@@ -20,7 +21,9 @@ from twisted.web.http import HTTPChannel
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from werkzeug.exceptions import BadHost
 
+from logrecv.batches import isName
 from logrecv.inputs import page
 from logrecv.inputs.passwords import Busy, PasswordFile
 from logrecv.inputs.peers import peerName
@@ -32,6 +35,7 @@ from logrecv.wire.errors import (
     MALFORMED,
     OVERLOAD,
     TOO_LONG,
+    TOO_SLOW,
     UNAUTHORIZED,
     WireError,
 )
@@ -112,9 +116,17 @@ class RecordPages:
         """
         encoding = request.getHeader(b"content-encoding") or b"identity"
         if encoding.strip().lower() != b"identity":
+            self._intake.reject("json", MALFORMED)
             return answer(request, 415, "send the body without a content-encoding")
+        batch = request.getHeader(b"logrecv-batch")
+        name = None if batch is None else batch.decode("latin-1")
+        if name is not None and not isName(name):
+            self._intake.reject("json", MALFORMED)
+            return answer(
+                request, 400, "Logrecv-Batch: up to 200 visible ASCII characters"
+            )
         try:
-            self._intake.takeJSON(request.content.read(), _peer(request))
+            self._intake.takeJSON(request.content.read(), _peer(request), name)
         except WireError as error:
             return answer(request, 400, f"{error}; nothing of this request was taken")
         except UnderPressure as error:
@@ -241,10 +253,13 @@ class RecordResource(Resource):
     def _renderPage(self, request: IRequest) -> bytes | int:
         # Klein decodes the host, and logs a failure of it with the traceback.
         host = request.getHeader(b"host") or b""
-        if not host.isascii():
-            return answer(request, 400, "the Host header is not ASCII")
-        result: bytes | int = self._pages.render(request)
-        return result
+        if host.isascii():
+            with suppress(BadHost):
+                result: bytes | int = self._pages.render(request)
+                return result
+        if _via(request) == "json":
+            self._intake.reject("json", MALFORMED)
+        return answer(request, 400, "the Host header is no name of a host")
 
     def _refuse(self, request: IRequest, method: bytes, path: bytes) -> bytes:
         if method == b"POST":
@@ -265,10 +280,12 @@ class _BoundedRequest(Request):
     """
     A request that is refused before its body is read if that is too long, and
     never written to disk.
+
+    @ivar refused: Whether it has been counted as rejected.
     """
 
     channel: _RecordChannel
-    _refused = False
+    refused = False
     _complete = False
     _size = 0
 
@@ -277,7 +294,7 @@ class _BoundedRequest(Request):
         """
         Bytes of the body that are kept while it is not complete.
         """
-        return 0 if self._refused or self._complete else self._size
+        return 0 if self.refused or self._complete else self._size
 
     def gotLength(self, length: int | None) -> None:
         """
@@ -292,7 +309,7 @@ class _BoundedRequest(Request):
         Keep a piece of the body, unless the request is refused.
         """
         self._size += len(data)
-        if self._refused:
+        if self.refused:
             return
         if self._size > self.channel.site.maxRecord:
             self._refuse()
@@ -304,26 +321,34 @@ class _BoundedRequest(Request):
         Handle the request, now that all of it has come.
         """
         self._complete = True
-        if self._refused:
+        if self.refused:
             self.channel.loseConnection()
-        else:
-            super().requestReceived(command, path, version)
+            return
+        # Not as the class above us does it: that would take the query apart,
+        # which may be as large as a record, and at semicolons too.
+        assert self.content is not None
+        self.content.seek(0)
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.args = {}
+        self.process()
 
     def connectionLost(self, reason: Failure) -> None:
         """
         Count a request that was cut off.
         """
-        if not self._complete and not self._refused:
-            self.channel.reject(INCOMPLETE)
+        self.giveUp(INCOMPLETE)
         super().connectionLost(reason)
 
     def giveUp(self, reason: str) -> None:
         """
-        Count the request as rejected and keep nothing of it.
+        Count the request as rejected, unless it is complete or has been, and
+        keep nothing of it.
         """
-        self._refused = True
-        self.content = BytesIO()
-        self.channel.reject(reason)
+        if not self._complete and not self.refused:
+            self.refused = True
+            self.content = BytesIO()
+            self.channel.reject(reason)
 
     def _refuse(self) -> None:
         # The body is read on and thrown away until the deadline: closing at
@@ -343,72 +368,207 @@ class _RecordChannel(HTTPChannel):
 
     site: RecordSite
     maxHeaders = _HEADER_FIELDS
-    #: A request is answered as it comes: the channel is not paused amid one.
+    #: What holds a client up here is only that it does not read its answers.
     paused = False
+    #: Whether a request has begun and is not complete.
     _begun = False
+    #: Whether nothing that may yet come is looked at.
+    _ended = False
+    #: Whether the read that is being handled completed a request.
+    _completed = False
+    #: Bytes of whole lines of the request that has begun, and of its headers.
+    _head = 0
+    _fields = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The beginning of a line.  LineReceiver would copy it at each read.
+        self._line = bytearray()
 
     def resetTimeout(self) -> None:
         """
         Do nothing: a timeout that every byte puts off stops no slow client.
         """
 
+    def timeoutConnection(self) -> None:
+        """
+        Close the connection of a client that is late or has gone quiet.
+        """
+        if self._begun:
+            self.giveUp(TOO_SLOW)
+        else:
+            # Not loseConnection, which waits until all answers are read.
+            cast(ITCPTransport, self.transport).abortConnection()
+
     def dataReceived(self, data: bytes) -> None:
         """
-        Keep account of what is unfinished.
+        Read on, and keep account of what is unfinished.
         """
-        super().dataReceived(data)
-        held = len(self._buffer)  # LineReceiver: the unfinished line.
+        if self._ended:
+            return
+        if self._busyReceiving:
+            super().dataReceived(data)
+            return
+        self._completed = False
+        if self._waitingForTransport:
+            self._buffer += data
+        elif self.line_mode and not self._buffer and not self._endsLine(data):
+            self._line += data
+        else:
+            data = bytes(self._line) + data
+            self._line = bytearray()
+            super().dataReceived(data)
+            if self._waitingForTransport:
+                # HTTPChannel does not while it handles a request.
+                self._networkProducer.pauseProducing()
+            elif self.line_mode:
+                self._line += self._buffer
+                self._buffer = b""
+        self._account()
+
+    def _endsLine(self, data: bytes) -> bool:
+        """
+        Whether there is a whole line now, or one that is too long.
+        """
+        return (
+            b"\r\n" in data
+            or (data.startswith(b"\n") and self._line.endswith(b"\r"))
+            or len(self._line) + len(data) > self.MAX_LENGTH
+        )
+
+    def _account(self) -> None:
+        """
+        Tell how much is held of what is unfinished.
+        """
+        held = self._head + len(self._line) + len(self._buffer)
         if self.requests:
             held += self.requests[-1].held
-        self.site.unfinished.grow(self, held)
+        unfinished = self.site.unfinished
+        if self._ended or not held:
+            unfinished.end(self)
+        elif self._completed:
+            unfinished.begin(self, held)
+        else:
+            unfinished.grow(self, held)
+
+    def lineReceived(self, line: bytes) -> bool:
+        """
+        Take a line of the head of a request.
+
+        @return: Whether no more can be read for now: the client has to read its
+            answers first.
+        """
+        if line and not self._begun:
+            self._begun = True
+            self.setTimeout(self.site.unfinished.deadline)
+        if self._begun:
+            self._head += len(line)
+        if hasattr(self, "_version"):
+            self._fields += len(line)
+            if self._fields > _HEADERS:
+                self.lineLengthExceeded(line)
+                return True
+            if line.startswith((b" ", b"\t")):
+                # RFC 9112, 5.2: a header that goes on in a second line.
+                self._respondToBadRequestAndDisconnect()
+                return True
+        super().lineReceived(line)
+        if hasattr(self, "_version"):
+            self.MAX_LENGTH = _HEADERS
+        return self._ended or self._waitingForTransport
+
+    def rawDataReceived(self, data: bytes) -> bool:  # type: ignore[override]
+        """
+        Take a piece of the body of a request.
+
+        @return: As L{lineReceived}.
+        """
+        super().rawDataReceived(data)
+        return self._ended or self._waitingForTransport
+
+    def headerReceived(self, line: bytes) -> bool:
+        """
+        Take a header.
+        """
+        try:
+            return super().headerReceived(line)
+        except ValueError:
+            # A Content-Length with more digits than Python reads.
+            self._respondToBadRequestAndDisconnect()
+            return False
+
+    def allContentReceived(self) -> None:
+        """
+        Handle a request that is complete, and be ready for the next.
+        """
+        self._begun = False
+        self._completed = True
+        self._head = self._fields = 0
+        self.MAX_LENGTH = self.totalHeadersSize
+        super().allContentReceived()
+
+    def resumeProducing(self) -> None:
+        """
+        Read on, now that the client has read its answers.
+        """
+        super().resumeProducing()
+        if self._buffer and not self._busyReceiving:
+            self.dataReceived(b"")
 
     def giveUp(self, reason: str) -> None:
         """
         See L{logrecv.inputs.unfinished.Unfinisher.giveUp}.
         """
-        self.clearLineBuffer()
-        if self.requests:
-            self.requests[-1].giveUp(reason)
-        else:
-            self.reject(reason)
+        self._end(reason)
         cast(ITCPTransport, self.transport).abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Count a request line that was cut off.
+        Count a request that was cut off.
         """
         self.site.unfinished.end(self)
-        if self.clearLineBuffer().strip() and not self.requests:
-            self.reject(INCOMPLETE)
+        if not self._ended:
+            self._end(INCOMPLETE)
         super().connectionLost(reason)
-
-    def lineReceived(self, line: bytes) -> None:
-        """
-        Give a request that has begun its deadline.
-        """
-        if not self._begun:
-            self._begun = True
-            self.setTimeout(self.site.unfinished.deadline)
-        super().lineReceived(line)
-
-    def requestDone(self, request: Request) -> None:
-        """
-        Wait for the next request.
-        """
-        self._begun = False
-        super().requestDone(request)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """
         Say that a request line or header is too long.
         """
-        self.reject(TOO_LONG)
-        self.refuse(b"414 URI Too Long", b"the request line or a header is too long\n")
+        if hasattr(self, "_version"):
+            status = b"431 Request Header Fields Too Large"
+        else:
+            status = b"414 URI Too Long"
+        self._begun = True
+        self._end(TOO_LONG)
+        self.refuse(status, b"the request line or a header is too long\n")
         self.loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self.reject(MALFORMED)
-        super()._respondToBadRequestAndDisconnect()
+        if not self._ended:
+            self._begun = True
+            self._end(MALFORMED)
+            super()._respondToBadRequestAndDisconnect()
+
+    def _send100Continue(self) -> None:
+        if self.requests[-1].refused:
+            # This client waits with its body, and has been told to keep it.
+            self._end(TOO_LONG)
+            self.loseConnection()
+        else:
+            super()._send100Continue()
+
+    def _end(self, reason: str) -> None:
+        """
+        Look at nothing any more, and count what is unfinished.
+        """
+        self._ended = True
+        rest = self._line + self.clearLineBuffer()
+        self._line = bytearray()
+        if self._begun and self.requests:
+            self.requests[-1].giveUp(reason)
+        elif self._begun or (self.persistent and rest.strip()):
+            self.reject(reason)
 
     def reject(self, reason: str) -> None:
         """

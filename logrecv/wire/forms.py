@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
 
@@ -34,6 +33,9 @@ _NONE: Final = {
     "thread",
     "threadName",
 }
+
+#: A run of escapes.
+_ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
 #: Numbers as C{str} writes them, and not so long that reading them takes time.
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
@@ -68,7 +70,13 @@ def parseForm(body: bytes) -> dict[str, object]:
 
 
 def _unquoted(quoted: bytes) -> bytes:
-    return unquote_to_bytes(quoted.replace(b"+", b" "))
+    # Not unquote_to_bytes, which takes half a second and 180 MiB for a million
+    # percent signs.
+    return _ESCAPES.sub(_unescaped, quoted.replace(b"+", b" "))
+
+
+def _unescaped(run: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(run[0].replace(b"%", b" ").decode("ascii"))
 
 
 def _value(name: str, raw: bytes) -> object:

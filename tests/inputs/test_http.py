@@ -11,6 +11,7 @@ from treq.testing import StubTreq
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -182,6 +183,8 @@ class RecordResourceTests(SynchronousTestCase):
             ("POST", "/records", {"content-type": "image/png"}, 415),
             ("POST", "/records", {**JSON, "content-encoding": "gzip"}, 415),
             ("GET", "/", {"host": "\xff"}, 400),
+            ("GET", "/", {"host": "a..b"}, 400),
+            ("POST", "/records", {**JSON, "host": "x" * 64}, 400),
         ]:
             answered, text = self.ask(method, path, b"", headers)
             self.assertEqual(answered, code, (method, path))
@@ -189,6 +192,9 @@ class RecordResourceTests(SynchronousTestCase):
                 self.assertEqual(text.count("\n"), 1)
                 self.assertNotIn("<", text)
         self.assertEqual(self.messages(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(self.intake.tallies["http"].rejected, {"malformed": 1})
+        self.assertEqual(self.intake.tallies["json"].rejected, {"malformed": 3})
 
     def test_pressure(self) -> None:
         """
@@ -381,6 +387,185 @@ class RecordSiteTests(SynchronousTestCase):
         self.assertEqual(transport.value().count(b" 204 "), 5)
         self.assertFalse(transport.disconnecting)
         self.assertEqual(len(self.sink.records), 5)
+
+    def test_digits(self) -> None:
+        """
+        A Content-Length of more digits than Python reads is malformed.
+        """
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n\r\n"
+        response, closed = self.send(head % (b"9" * 5000))
+        self.assertIn(b" 400 ", response)
+        self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"malformed": 1})
+
+    def test_countedOnce(self) -> None:
+        """
+        A request that was refused is counted once, whatever comes after it.
+        """
+        for data in [
+            b"nonsense\r\n",
+            b"GET /?a HTTP/1.1\r\nno colon\r\nnone here\r\nnor here\r\n\r\n",
+            b"GET /?" + b"x" * 20000,
+            b"GET / HTTP/1.1\r\na: " + b"x" * 20000 + b"\r\n",
+            self.post(5000) + b"x" * 100,
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            self.post(100),
+        ]:
+            before = self.intake.tallies["http"].received
+            channel, _ = self.connect()
+            channel.dataReceived(data)
+            channel.dataReceived(b"more\r\n")
+            channel.connectionLost(Failure(ConnectionDone()))
+            self.rejected()
+            received = self.intake.tallies["http"].received
+            self.assertEqual(received - before, 1, data[:60])
+            self.assertEqual(self.site.unfinished.held, 0)
+
+    def test_headers(self) -> None:
+        """
+        Headers are limited for themselves: a long query leaves no more room
+        for them, nor do they have the room of a record.
+        """
+        for headers in [
+            b"a: %s\r\n" % (b"x" * 17000),
+            b"a: %s\r\n" % (b"x" * 900) * 20,
+        ]:
+            response, closed = self.send(b"GET /?msg=x HTTP/1.1\r\n" + headers)
+            self.assertIn(b" 431 ", response)
+            self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"too-long": 2})
+
+    def test_foldedHeaders(self) -> None:
+        """
+        A header that goes on in a second line is malformed, as RFC 9112 has it:
+        to put many together would take time in the square of their number.
+        """
+        response, _ = self.send(b"GET /?msg=x HTTP/1.1\r\na: b\r\n c\r\n\r\n")
+        self.assertIn(b" 400 ", response)
+        self.assertEqual(self.rejected(), {"malformed": 1})
+
+    def test_heldHead(self) -> None:
+        """
+        What has come of the head of a request counts as unfinished, its whole
+        lines too; and nothing does when the request is complete.
+        """
+        channel, _ = self.connect()
+        head = b"GET /?msg=%s HTTP/1.1\r\na: b\r\nc: " % (b"x" * 800)
+        channel.dataReceived(head)
+        self.assertEqual(self.site.unfinished.held, len(head) - 4)
+        channel.dataReceived(b"d\r\n\r\n")
+        self.assertEqual(self.site.unfinished.held, 0)
+        self.assertEqual(len(self.sink.records), 1)
+
+    def test_dribbled(self) -> None:
+        """
+        A request is taken whatever the pieces are that it comes in.
+        """
+        body = form("piecemeal").encode()
+        get = b"GET /?%s HTTP/1.1\r\nHost: x\r\n\r\n" % body
+        stream = get + b"\r\n" + self.post(len(body)) + body + get
+        for size in range(1, 40):
+            channel, transport = self.connect()
+            for start in range(0, len(stream), size):
+                channel.dataReceived(stream[start : start + size])
+            self.assertEqual(transport.value().count(b" 204 "), 3, size)
+            self.assertEqual(self.site.unfinished.held, 0)
+        self.assertEqual(len(self.sink.records), 3 * 39)
+
+    def test_idle(self) -> None:
+        """
+        The deadline of a request ends with the request: a connection that is
+        quiet after it has not failed at anything.
+        """
+        channel, transport = self.connect()
+        body = form().encode()
+        head = self.post(len(body))
+        channel.dataReceived(head[:20])
+        channel.dataReceived(head[20:] + body)
+        self.reactor.advance(DEADLINE - 1)
+        channel.dataReceived(head[:20])
+        self.reactor.pump([1.0] * 5)
+        self.assertFalse(transport.disconnecting)
+        channel.dataReceived(head[20:] + body)
+        self.assertEqual(transport.value().count(b" 204 "), 2)
+        self.assertEqual(self.rejected(), {})
+
+    def test_answersNotRead(self) -> None:
+        """
+        Of a client that does not read its answers no more requests are handled
+        than there is room for; it is closed when it has done so for too long,
+        and goes on where it was when it reads them.
+        """
+        channel, transport = self.connect()
+        request = b"GET /?msg=a HTTP/1.1\r\nHost: x\r\n\r\n"
+        channel.pauseProducing()  # As a transport does that has enough.
+        channel.dataReceived(request * 3)
+        self.assertEqual(len(self.sink.records), 0)
+        channel.resumeProducing()
+        self.assertEqual(len(self.sink.records), 3)
+        channel.pauseProducing()
+        channel.dataReceived(request * 3)
+        self.reactor.pump([1.0] * int(DEADLINE + 2))
+        self.assertEqual(len(self.sink.records), 3)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(self.rejected(), {"too-slow": 1})
+
+    def test_answersStop(self) -> None:
+        """
+        Requests that came in one read are not handled past the point where the
+        transport has enough of their answers.
+        """
+        channel, transport = self.connect()
+        write = transport.writeSequence
+
+        def full(data: list[bytes]) -> None:
+            write(data)
+            channel.pauseProducing()
+
+        transport.writeSequence = full  # type: ignore[method-assign]
+        body = form().encode()
+        channel.dataReceived((self.post(len(body)) + body) * 5)
+        for count in range(1, 6):
+            self.assertEqual(len(self.sink.records), count)
+            self.assertEqual(transport.producerState, "paused")
+            channel.resumeProducing()
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_expectTooLong(self) -> None:
+        """
+        A client that asks before it sends a body that is too long is told not
+        to, and not told to go on.
+        """
+        response, closed = self.send(
+            b"POST / HTTP/1.1\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        self.assertIn(b" 413 ", response)
+        self.assertNotIn(b" 100 ", response)
+        self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"too-long": 1})
+
+    def test_slowClientsAreNotLogged(self) -> None:
+        """
+        A client that is late is counted as such, and not written to the log.
+        """
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for beginning in [b"GET /?a HTTP/1.1\r\n", b"GET ", self.post(5000), b""]:
+            channel, transport = self.connect()
+            channel.dataReceived(beginning)
+            self.reactor.pump([1.0] * 61)
+            self.assertTrue(transport.disconnecting, beginning)
+        self.assertEqual(self.rejected(), {"too-slow": 2, "too-long": 1})
+        self.assertEqual(events, [])
+
+    def test_manyFields(self) -> None:
+        """
+        The query of a request is not taken apart but by us, and not at
+        semicolons.
+        """
+        self.send(b"GET /?msg=a;levelno=50&name=b HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual(self.sink.records[0].message, "a;levelno=50")
 
     def test_noAccessLog(self) -> None:
         """

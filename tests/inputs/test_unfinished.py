@@ -211,10 +211,9 @@ class ConnectionTests(SynchronousTestCase):
         channel.dataReceived(b"POST / HT")
         self.assertEqual(self.unfinished.held, 9)
         body = makeForm()
-        channel.dataReceived(
-            b"TP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nname" % len(body)
-        )
-        self.assertEqual(self.unfinished.held, 4)
+        lines = [b"POST / HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(body)]
+        channel.dataReceived(b"\r\n".join(lines)[9:] + b"\r\n\r\nname")
+        self.assertEqual(self.unfinished.held, sum(map(len, lines)) + 4)
         channel.dataReceived(body[4:])
         self.assertEqual(self.unfinished.held, 0)
         self.assertEqual(self.intake.tallies["http"].received, 1)
