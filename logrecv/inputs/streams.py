@@ -11,22 +11,28 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
+    IHandshakeListener,
     IListeningPort,
+    INegotiated,
     IProtocolFactory,
     IPushProducer,
     IReactorTime,
     IStreamServerEndpoint,
+    ITCPTransport,
     ITransport,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from logrecv.counters import InputTally
 from logrecv.inputs.admission import HANDSHAKE, Admission, hostOf
 from logrecv.inputs.peers import logListening
+from logrecv.inputs.unfinished import DEADLINE
 
 #: Seconds without a byte after which a connection of a stopping service has
 #: been read to the end.  Bytes that are on their way between two processes of
@@ -41,6 +47,7 @@ LOOKS: Final = 4
 DRAIN: Final = 8.0
 
 
+@implementer(IHandshakeListener)
 class Connection(ProtocolWrapper):
     """
     One accepted connection.
@@ -56,6 +63,7 @@ class Connection(ProtocolWrapper):
     host: str | None = None
     _begun: bool = False
     _refused: bool = False
+    _handshake: IDelayedCall | None = None
 
     def makeConnection(self, transport: ITransport) -> None:
         """
@@ -67,7 +75,27 @@ class Connection(ProtocolWrapper):
         keepAlive = getattr(transport, "setTcpKeepAlive", None)
         if keepAlive is not None:
             keepAlive(True)
+        if INegotiated.providedBy(transport):
+            self._handshake = self.factory.clock.callLater(
+                DEADLINE, self._handshakeLate
+            )
         super().makeConnection(transport)
+
+    def handshakeCompleted(self) -> None:
+        """
+        Wait no longer for TLS.
+        """
+        if self._handshake is not None:
+            self._handshake.cancel()
+            self._handshake = None
+
+    def _handshakeLate(self) -> None:
+        """
+        Close a connection whose client has not shown in time who it is.
+        """
+        self._handshake = None
+        self.factory.tally.refuse(HANDSHAKE)
+        self.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -119,9 +147,22 @@ class Connection(ProtocolWrapper):
         """
         self.factory.tally.connections -= 1
         self.factory.admission.leave(self.host)
+        self.handshakeCompleted()
         if _isHandshakeFailure(reason):
             self.factory.tally.refuse(HANDSHAKE)
         super().connectionLost(reason)
+
+
+class _Refused(Protocol):
+    """
+    A connection that is closed as soon as it is made.
+    """
+
+    def connectionMade(self) -> None:
+        """
+        Close it.
+        """
+        cast(ITCPTransport, self.transport).abortConnection()
 
 
 def _isHandshakeFailure(reason: Failure) -> bool:
@@ -162,14 +203,15 @@ class Connections(WrappingFactory):
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
-    ) -> ProtocolWrapper | None:
+    ) -> Protocol:
         """
         Let a connection in, or refuse it.
         """
         refusal = self.admission.refusal(hostOf(addr))
         if refusal is not None:
             self.tally.refuse(refusal)
-            return None
+            # Not None: what TLS and haproxy put around this expects a protocol.
+            return _Refused()
         return super().buildProtocol(addr)
 
     async def drain(self, limit: float = DRAIN) -> None:

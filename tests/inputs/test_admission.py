@@ -136,27 +136,27 @@ class ConnectionsTests(SynchronousTestCase):
         peer = IPv4Address("TCP", host, 5)
         protocol = self.connections.buildProtocol(peer)
         transport = StringTransport(peerAddress=peer)
-        if protocol is not None:
-            protocol.makeConnection(transport)
+        protocol.makeConnection(transport)
         return protocol, transport
 
     def test_refused(self) -> None:
         """
-        A connection that is refused is not made, and is counted for its reason.
+        A connection that is refused is closed at once, and is counted for its
+        reason.
         """
-        self.assertIsNone(self.connect("11.0.0.1")[0])
+        self.assertTrue(self.connect("11.0.0.1")[1].disconnected)
         first, _ = self.connect("10.0.0.1")
         self.connect("10.0.0.1")
-        self.assertIsNone(self.connect("10.0.0.1")[0])
+        self.assertTrue(self.connect("10.0.0.1")[1].disconnected)
         self.connect("10.0.0.2")
-        self.assertIsNone(self.connect("10.0.0.3")[0])
+        self.assertTrue(self.connect("10.0.0.3")[1].disconnected)
         self.assertEqual(
             self.tally.refused,
             {"not-allowed": 1, "too-many-from-peer": 1, "too-many": 1},
         )
         self.assertEqual(self.tally.connections, 3)
         first.connectionLost(Failure(ConnectionDone()))
-        self.assertIsNotNone(self.connect("10.0.0.3")[0])
+        self.assertFalse(self.connect("10.0.0.3")[1].disconnected)
 
     def test_behindProxy(self) -> None:
         """

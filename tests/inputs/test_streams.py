@@ -10,14 +10,17 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.interfaces import INegotiated, ITransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
 from logrecv.counters import InputTally
 from logrecv.inputs.streams import DRAIN, QUIET, Connections, StreamInput
+from logrecv.inputs.unfinished import DEADLINE
 
 
 class Transport(StringTransport):
@@ -108,6 +111,25 @@ class ConnectionsTests(StreamsTestCase):
         protocol = self.connections.buildProtocol(None)
         protocol.makeConnection(StringTransport())
         self.assertEqual(self.tally.connections, 1)
+
+    def test_handshake(self) -> None:
+        """
+        A client that does not finish the TLS handshake in time is cut off and
+        counted; one that does may be idle for ever.
+        """
+        for finishes in (True, False):
+            protocol = self.connections.buildProtocol(None)
+            transport = Transport()
+            transport.protocol = protocol
+            directlyProvides(transport, INegotiated, ITransport)
+            protocol.makeConnection(transport)
+            self.advance(DEADLINE - 1)
+            self.assertFalse(transport.aborted)
+            if finishes:
+                protocol.handshakeCompleted()
+            self.advance(2)
+            self.assertEqual(transport.aborted, not finishes)
+        self.assertEqual(self.tally.refused, {"handshake": 1})
 
     def test_drainIdle(self) -> None:
         """
