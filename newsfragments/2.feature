@@ -1,0 +1,1 @@
+Records of ``SocketHandler``, ``DatagramHandler`` and ``HTTPHandler`` are received and written to standard output, to files or to another receiver, by ``logrecv``, ``twistd logrecv`` and ``twist logrecv``.

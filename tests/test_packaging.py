@@ -1,0 +1,236 @@
+"""
+Packaging: what is built, and what is there once it is installed.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib.metadata import distribution
+from pathlib import Path
+from zipfile import ZipFile
+
+from twisted.trial.unittest import SkipTest
+
+from tests.e2e.programs import ProgramTestCase, Service, environment, script
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+#: What a wheel is made of.
+_SOURCES = (
+    "setup.cfg",
+    "pyproject.toml",
+    "README.rst",
+    "LICENSE",
+    "logrecv",
+    "twisted",
+)
+
+
+class WheelTests(ProgramTestCase):
+    """
+    What C{pip install .} builds and installs.
+    """
+
+    def setUp(self) -> None:
+        """
+        Copy the sources: building leaves files behind.
+        """
+        super().setUp()
+        if not (_ROOT / "logrecv").is_dir():
+            raise SkipTest("the sources are not here")
+        self.source = self.directory / "source"
+        self.source.mkdir()
+        for name in _SOURCES:
+            if (_ROOT / name).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "dropin.cache")
+                shutil.copytree(_ROOT / name, self.source / name, ignore=ignored)
+            else:
+                shutil.copy(_ROOT / name, self.source)
+
+    def _pip(self, python: str, *arguments: str) -> None:
+        """
+        Run pip, with what the environment of the tests has to build with: a
+        test needs no network.
+        """
+        done = self.call(
+            python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def _environment(self) -> Path:
+        """
+        Make an environment with all that the one of the tests has, but logrecv.
+
+        @return: Its directory of commands.
+        """
+        home = self.directory / "environment"
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--without-pip", str(home)],
+            env=environment(),
+            check=True,
+        )
+        library = subprocess.check_output(
+            [home / "bin" / "python", "-c", _PURELIB], text=True
+        ).strip()
+        for path in Path(sysconfig.get_path("purelib")).iterdir():
+            target = Path(library, path.name)
+            own = path.name.startswith(("logrecv", "__editable__", "_logrecv"))
+            if path.name == "twisted":
+                # Installing writes into it.
+                shutil.copytree(
+                    path, target, ignore=shutil.ignore_patterns("test", "*logrecv*")
+                )
+            elif not own and not target.exists():
+                target.symlink_to(path)
+        (Path(library) / "twisted/plugins/dropin.cache").unlink(missing_ok=True)
+        for name in "twistd", "twist":
+            _, rest = Path(script(name)).read_text().split("\n", 1)
+            command = home / "bin" / name
+            command.write_text(f"#!{home}/bin/python\n{rest}")
+            command.chmod(0o755)
+        return home / "bin"
+
+    def _tryOut(self, commands: Path) -> None:
+        """
+        The three commands are there, from any directory, and work.
+        """
+        for command in (
+            ["logrecv"],
+            ["twistd", "-n", "--pidfile="],
+            ["twist", "--log-format=text"],
+        ):
+            name = command[0]
+            words = [str(commands / name), *command[1:]]
+            words += ["logrecv"] if name != "logrecv" else []
+            service = Service(
+                [
+                    *words,
+                    "--tcp=tcp:0:interface=127.0.0.1",
+                    f"--output=file:{name}.jsonl",
+                ],
+                self.directory,
+                name=name,
+            )
+            self.addCleanup(service.kill)
+            service.awaitListening({"tcp": 1})
+            self.log("socket", service.port("tcp"), "app")
+            service.awaitRecords(3, f"{name}.jsonl")
+            service.stop()
+
+    def test_editable(self) -> None:
+        """
+        An editable installation has the plugin and the commands, and follows
+        the sources.
+        """
+        commands = self._environment()
+        self._pip(
+            str(commands / "python"),
+            *("install", "--no-build-isolation", "--no-deps", "--no-index"),
+            *("--editable", str(self.source)),
+        )
+        self._tryOut(commands)
+        done = self.call(str(commands / "python"), "-c", _WHERE)
+        self.assertEqual(done.stdout.strip(), str(self.source / "logrecv"))
+
+    def test_wheel(self) -> None:
+        """
+        The wheel holds every module, the plugin file and the marker of types,
+        nothing that makes C{twisted} or C{twisted.plugins} a package of its own,
+        and no cache; installed, it has the commands.
+        """
+        self._pip(
+            sys.executable,
+            *("wheel", "--no-build-isolation", "--no-deps", "--no-index"),
+            *("--wheel-dir", str(self.directory), str(self.source)),
+        )
+        (wheel,) = self.directory.glob("logrecv-*.whl")
+        names = set(ZipFile(wheel).namelist())
+        modules = {
+            str(path.relative_to(_ROOT)) for path in (_ROOT / "logrecv").rglob("*.py")
+        }
+        self.assertEqual(modules - names, set())
+        self.assertIn("logrecv/py.typed", names)
+        self.assertEqual(
+            {name for name in names if name.startswith("twisted")},
+            {"twisted/plugins/logrecv_plugins.py"},
+        )
+        self.assertEqual(
+            {name.partition("/")[0].partition("-")[0] for name in names},
+            {"logrecv", "twisted"},
+        )
+        commands = self._environment()
+        self._pip(
+            str(commands / "python"), "install", "--no-deps", "--no-index", str(wheel)
+        )
+        self._tryOut(commands)
+
+
+_PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+_WHERE = "import logrecv, os; print(os.path.dirname(logrecv.__file__))"
+
+
+class InstalledTests(ProgramTestCase):
+    """
+    What is installed where the tests run.
+    """
+
+    def test_metadata(self) -> None:
+        """
+        Name, version, licence and the least Python are what they have to be, and
+        the command is declared.
+        """
+        found = distribution("logrecv")
+        self.assertRegex(found.version, r"^\d+\.\d+")
+        self.assertEqual(found.metadata["Requires-Python"], ">=3.11")
+        self.assertIn(
+            "MIT", found.metadata["License"] or found.metadata["License-Expression"]
+        )
+        commands = [entry.name for entry in found.entry_points]
+        self.assertIn("logrecv", commands)
+
+    def test_everyRequirementHasAFloor(self) -> None:
+        """
+        Each requirement names the lowest version that it is tested with.
+        """
+        for requirement in distribution("logrecv").requires or []:
+            if "extra ==" not in requirement:
+                self.assertRegex(requirement, r"^[\w-]+>=\d")
+
+    def test_everyPackageIsNamed(self) -> None:
+        """
+        Every package of the sources is one of those that are installed.
+        """
+        if not (_ROOT / "logrecv").is_dir():
+            raise SkipTest("the sources are not here")
+        setup = configparser.ConfigParser()
+        setup.read(_ROOT / "setup.cfg")
+        named = setup["options"]["packages"].split()
+        there = [
+            ".".join(path.parent.relative_to(_ROOT).parts)
+            for path in (_ROOT / "logrecv").rglob("__init__.py")
+        ]
+        self.assertEqual(sorted(named), sorted([*there, "twisted.plugins"]))
+
+    def test_pluginsAreLight(self) -> None:
+        """
+        C{twistd --help} lists the service without importing it.
+        """
+        done = self.call(script("twistd"), "--help")
+        self.assertTrue(
+            re.search(r"^ +logrecv +Receive", done.stdout, re.M), done.stdout
+        )
+        program = (
+            "import sys\n"
+            "from twisted.application.service import IServiceMaker\n"
+            "from twisted.plugin import getPlugins\n"
+            "names = [maker.tapname for maker in getPlugins(IServiceMaker)]\n"
+            "there = [name in sys.modules for name in ('logrecv.tap', 'klein')]\n"
+            "print('logrecv' in names, *there)\n"
+        )
+        done = self.call(sys.executable, "-P", "-c", program)
+        self.assertEqual(done.stdout, "True False False\n", done.stderr)
