@@ -1,6 +1,6 @@
 """
 The C{logrecv} command: the service in the foreground, its own log on standard
-error, so that standard output carries records alone.
+error, so that standard output carries records alone; and C{logrecv replay}.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
+from logrecv import replay
 from logrecv.service import ReceiverService
 from logrecv.tap import Options, makeService
 
@@ -35,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     @param arguments: The command line without the command; L{None} for that of
         the process.
     """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["replay"]:
+        raise SystemExit(replay.main(arguments[1:]))
     options = Options()
-    options.parseOptions(sys.argv[1:] if arguments is None else arguments)
+    options.parseOptions(arguments)
     service = makeService(options)
     globalLogBeginner.beginLoggingTo(
         [textFileLogObserver(sys.stderr)], redirectStandardIO=False

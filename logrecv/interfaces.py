@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from logrecv.counters import QuarantineTally
     from logrecv.descriptions import Description
     from logrecv.outputs.parser import Surroundings
-    from logrecv.record import Record
+    from logrecv.record import Origin, Record
 
 
 class IRecordSink(Interface):
@@ -92,4 +93,24 @@ class IOutputParser(Interface):
         @return: The sink, not started.
         @raise logrecv.descriptions.DescriptionError: The description cannot be
             used.
+        """
+
+
+class IQuarantine(Interface):
+    """
+    A place for payloads that cannot be taken, until somebody looks at them.
+    """
+
+    tally: QuarantineTally = Attribute("What became of what was given.")
+
+    def keep(payload: bytes, reason: str, origin: Origin) -> None:
+        """
+        Keep a payload, if there is room.  Neither blocks nor raises.
+
+        @param payload: A pickle, form or JSON, whole.
+        @param reason: Why it could not be taken: a short name out of a fixed
+            set.
+        @param origin: When it came, from whom, and which way, which tells what
+            it is.  For a record that a receiver further on has refused for
+            good: when it did so, C{"json"}, and the name of that receiver.
         """
