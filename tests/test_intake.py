@@ -75,11 +75,9 @@ class IntakeTests(SynchronousTestCase):
         A large record is kept whole among many small ones, and a small one may
         not grow because a large one came with it.
         """
-        large = '{"msg": "%s"}' % ("x" * 100_000)
-        greedy = '{"msg": "%s", "args": [%s]}' % (
-            "%999s" * 50,
-            ", ".join(['"y"'] * 50),
-        )
+        large = '{"msg": "' + "x" * 100_000 + '"}'
+        args = ", ".join(['"y"'] * 50)
+        greedy = '{"msg": "' + "%999s" * 50 + '", "args": [' + args + "]}"
         self.intake.takeJSON(
             "\n".join(['{"msg": "small"}'] * 50 + [large, greedy]).encode(), "p"
         )
@@ -96,6 +94,30 @@ class IntakeTests(SynchronousTestCase):
         """
         self.assertIsNone(self.intake.takeJSON(b"[]", "p"))
         self.assertEqual(self.intake.tallies["json"].received, 0)
+
+    def test_batches(self) -> None:
+        """
+        A batch that was taken under its name is not taken again, nor counted;
+        one that was rejected, or for which there was no room, may come again.
+        """
+        body = b'{"msg": "x"}\n{"msg": "y"}'
+        self.intake.takeJSON(body, "p", "a")
+        self.intake.takeJSON(body, "p", "a")
+        self.intake.takeJSON(body, "p", "b")
+        self.intake.takeJSON(body, "p")
+        self.assertEqual(len(self.sink.records), 6)
+        self.assertEqual(self.intake.tallies["json"].received, 6)
+        self.assertEqual(self.intake.batches.repeated, 1)
+        self.assertRaises(WireError, self.intake.takeJSON, b"{", "p", "c")
+        self.intake.takeJSON(body, "p", "c")
+        self.assertEqual(len(self.sink.records), 8)
+        sink = PressureSink()
+        intake = Intake(sink, self.clock)
+        intake.takeJSON(body, "p", "a")
+        self.assertRaises(UnderPressure, intake.takeJSON, body, "p", "b")
+        sink.release()
+        intake.takeJSON(body, "p", "b")
+        self.assertEqual(len(sink.records), 4)
 
     def test_rejectedRequests(self) -> None:
         """

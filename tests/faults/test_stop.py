@@ -5,6 +5,7 @@ Stopping with clients that are sending: what had been sent arrives.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -25,26 +26,29 @@ CLIENTS = 20
 
 class Client(threading.Thread):
     """
-    Sends frames as fast as they are taken, until its connection ends.
+    Sends frames as fast as they are taken, until there are enough or its
+    connection ends.
 
     @ivar sent: Frames that the kernel has taken whole.
     """
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, enough: float) -> None:
         """
         @param port: Where to send.
+        @param enough: How many frames to send.
         """
         super().__init__(name=name, daemon=True)
         self.connection = socket.create_connection(("127.0.0.1", port))
         self.frame = makeFrame(msg="x" * 200, name=name)
         self.sent = 0
+        self.enough = enough
 
     def run(self) -> None:
         """
         Send.
         """
         with contextlib.suppress(OSError):
-            while True:
+            while self.sent < self.enough:
                 self.connection.sendall(self.frame)
                 self.sent += 1
 
@@ -66,11 +70,15 @@ class StopTests(ProgramTestCase):
         """
         Stop a service that clients are sending to.
         """
-        service = self.serve("--tcp=tcp:0:interface=127.0.0.1", f"--output=file:{name}")
-        clients = [Client(f"client{n}", service.port("tcp")) for n in range(CLIENTS)]
+        service = self.serve(
+            *("--tcp=tcp:0:interface=127.0.0.1", f"--output=file:{name}"),
+            "--drain=60",
+        )
+        port = service.port("tcp")
+        clients = [Client(f"client{n}", port, 1000) for n in range(CLIENTS)]
         for client in clients:
             client.start()
-        time.sleep(0.3)
+        time.sleep(0.2)
         before = {client.name: client.sent for client in clients}
         begun = len(service.records(name))
         service.process.send_signal(signal.SIGTERM)
@@ -102,7 +110,7 @@ class StopTests(ProgramTestCase):
             *("--tcp=tcp:0:interface=127.0.0.1", "--output=file:records.jsonl"),
             "--drain=60",
         )
-        client = Client("endless", service.port("tcp"))
+        client = Client("endless", service.port("tcp"), math.inf)
         client.start()
         time.sleep(0.2)
         service.process.send_signal(signal.SIGTERM)
