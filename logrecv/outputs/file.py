@@ -5,8 +5,11 @@ Files: appended to, whole lines at a time.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar, Final
 
@@ -14,22 +17,48 @@ from attrs import define, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from logrecv.descriptions import Description, DescriptionError, fileMode
+from logrecv.descriptions import Description, DescriptionError, fileMode, mapped
 from logrecv.formats import encodeJSON, makeText
 from logrecv.interfaces import IRecordSink
+from logrecv.outputs.compression import (
+    BackgroundArchive,
+    syncDirectory,
+    takeCompression,
+)
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
 from logrecv.outputs.queue import (
     KEYWORDS,
-    Capacity,
     DaemonThread,
     IBlockingWriter,
     QueuedSink,
     ThreadedWriter,
 )
+from logrecv.outputs.rotation import (
+    LONGEST_ADDITION,
+    NoRotation,
+    Rotation,
+    ScheduledRotation,
+    collide,
+    keepAll,
+    takeKeep,
+    takeSchedule,
+)
+from logrecv.outputs.spool import takeStore
 
 #: Permissions of a file that is made, unless C{mode=} says otherwise: records
 #: may hold what is not for everybody.
 DEFAULT_MODE: Final = 0o640
+
+
+#: The keywords that only files take.
+FILE_KEYWORDS: Final = (
+    "format", "text", "mode", "rotate", "keep", "compress", "sync",
+)  # fmt: skip
+
+#: C{sync=}: seconds that what was written may stay unsynced.  Half of the 100 ms
+#: that are promised, since a thread may wake up late.  While the file is synced
+#: nothing is written, so a slow disk puts no more at risk.
+SYNC_DELAYS: Final = {"none": math.inf, "interval": 0.05, "always": 0.0}
 
 
 @implementer(IBlockingWriter)
@@ -45,19 +74,35 @@ class FileWriter:
 
     @ivar path: The absolute path of the file.
     @ivar mode: Its permissions, if it has to be made.
+    @ivar syncDelay: Seconds that what was written may stay unsynced: 0 for not
+        until the write returns, infinite for as long as the system likes.
+    @ivar rotation: Says when to go on in another file.
+    @ivar clock: Gives the time, in seconds.
     """
 
     _log: ClassVar[Logger] = Logger()
 
     path: str
     mode: int = DEFAULT_MODE
+    syncDelay: float = math.inf
+    rotation: Rotation = field(factory=NoRotation)
+    clock: Callable[[], float] = time.monotonic
     _descriptor: int | None = field(default=None, init=False)
+    #: Whether it is a file, and no device or FIFO.
+    _regular: bool = field(default=False, init=False)
     #: Whether the file ends in a line that somebody else left unfinished.
     _torn: bool = field(default=False, init=False)
     #: Bytes of the current write that attempts which failed have put there.
     _done: int = field(default=0, init=False)
     #: How many of them are whole lines.
     _whole: int = field(default=0, init=False)
+    #: How many of them are synced, or in another file.
+    _safe: int = field(default=0, init=False)
+    #: When the oldest byte was written that is not synced.
+    _unsynced: float | None = field(default=None, init=False)
+    #: Whether the name of the file may not survive a power cut.
+    _unlisted: bool = field(default=False, init=False)
+    _syncFailed: bool = field(default=False, init=False)
 
     def open(self) -> None:
         """
@@ -68,29 +113,41 @@ class FileWriter:
         except OSError as error:
             if error.errno != errno.ENXIO or not _isFIFO(self.path):
                 raise
+        self.rotation.start()
 
     def write(self, data: bytes) -> None:
         """
         See L{IBlockingWriter.write}.
         """
+        while self._done < len(data):
+            descriptor, end = self._makeRoom(data)
+            self._append(descriptor, data, end)
+        if self._isSyncDue():
+            self._syncOrTakeBack()
+        self._done = self._whole = self._safe = 0
+
+    def tend(self) -> float | None:
+        """
+        Do what is due though there is nothing to write.  Does not raise.
+
+        @return: Seconds after which to call this again, if nothing is written
+            until then; L{None} for never.
+        """
         if self._descriptor is None:
-            self._use(self._open())
-        assert self._descriptor is not None
-        if self._torn:
-            os.write(self._descriptor, b"\n")
-            self._torn = False
-        view = memoryview(data)
+            return None
         try:
-            while self._done < len(data):
-                self._done += os.write(self._descriptor, view[self._done :])
+            if self._isSyncDue():
+                self._sync()
+            if self._regular and self._done == self._whole:
+                status = os.fstat(self._descriptor)
+                if self.rotation.room(status.st_size) == 0:
+                    self._rotate(status)
         except OSError as error:
-            self._whole = data.rfind(b"\n", 0, self._done) + 1
-            if error.errno == errno.EPIPE:
-                self.close()
-            else:
-                self._takeBack(self._descriptor)
-            raise
-        self._done = self._whole = 0
+            self._reportSync(error)
+        waits = [self.rotation.wait()]
+        if self._unsynced is not None and self.syncDelay > 0:
+            waits.append(max(self._unsynced + self.syncDelay - self.clock(), 0.0))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def reopen(self) -> None:
         """
@@ -103,19 +160,15 @@ class FileWriter:
                 "cannot reopen {path}: {error}", path=self.path, error=error
             )
             return
-        self.close()
+        self._leave()
         self._use(descriptor)
 
     def close(self) -> None:
         """
         See L{IBlockingWriter.close}.
         """
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            # What comes after is another file, or another reader of the FIFO:
-            # it gets the line that was not finished here from its start.
-            self._done = self._whole
-            os.close(descriptor)
+        self._leave()
+        self.rotation.stop()
 
     def _open(self) -> int:
         """
@@ -134,18 +187,158 @@ class FileWriter:
             # Not what the umask leaves of it, and twistd sets a strict one.
             with suppress(OSError):
                 os.fchmod(descriptor, self.mode)
+            self._unlisted = True
         os.set_blocking(descriptor, True)
         return descriptor
 
     def _use(self, descriptor: int) -> None:
+        status = os.fstat(descriptor)
         self._descriptor = descriptor
-        self._torn = self._endsTorn(descriptor)
+        self._regular = stat.S_ISREG(status.st_mode)
+        self._torn = self._endsTorn(status)
+        if self._regular:
+            self.rotation.begin(status)
 
-    def _endsTorn(self, descriptor: int) -> bool:
+    def _leave(self) -> None:
+        """
+        Let go of the file.
+        """
+        if self._descriptor is None:
+            return
+        try:
+            if self._unsynced is not None:
+                self._sync()
+        except OSError as error:
+            self._reportSync(error)
+        descriptor, self._descriptor = self._descriptor, None
+        self._unsynced = None
+        # What comes after is another file, or another reader of the FIFO: it
+        # gets the line that was not finished here from its start.
+        self._done = self._safe = self._whole
+        os.close(descriptor)
+
+    def _makeRoom(self, data: bytes) -> tuple[int, int]:
+        """
+        Make sure that there is a file to which the next line may be written.
+
+        @return: Its descriptor, and up to where the data goes there: the end of
+            a line.
+        @raise OSError: There is no such file.
+        """
+        while True:
+            if self._descriptor is None:
+                self._use(self._open())
+            assert self._descriptor is not None
+            line = data.find(b"\n", self._done) + 1 or len(data)
+            if self._done > self._whole:
+                return self._descriptor, line
+            if not self._regular:
+                return self._descriptor, len(data)
+            status = os.fstat(self._descriptor)
+            if self._torn:
+                os.write(self._descriptor, b"\n")
+                self._torn = False
+            room = self.rotation.room(status.st_size)
+            if room >= len(data) - self._done:
+                return self._descriptor, len(data)
+            # A line that is longer than any file may be gets a file of its own.
+            if line - self._done <= room or status.st_size == 0:
+                end = data.rfind(b"\n", self._done, self._done + room) + 1
+                return self._descriptor, max(end, line)
+            self._rotate(status)
+
+    def _append(self, descriptor: int, data: bytes, end: int) -> None:
+        """
+        Append what was not written yet of the data, up to an end.
+
+        @raise OSError: Not all of it could be written.  What could is whole
+            lines, if that was possible.
+        """
+        if self._unsynced is None and self._regular and self.syncDelay < math.inf:
+            self._unsynced = self.clock()
+        view = memoryview(data)
+        try:
+            while self._done < end:
+                self._done += os.write(descriptor, view[self._done : end])
+        except OSError as error:
+            self._whole = data.rfind(b"\n", 0, self._done) + 1
+            if error.errno == errno.EPIPE:
+                self._leave()
+            else:
+                self._takeBack(descriptor, self._whole)
+            raise
+        self._whole = self._done
+
+    def _rotate(self, status: os.stat_result) -> None:
+        """
+        Go on in another file, where that is possible.
+
+        @raise OSError: It is not, and in this one neither.
+        """
+        assert self._descriptor is not None
+        if self._unsynced is not None:
+            self._syncOrTakeBack()
+        try:
+            descriptor = self.rotation.rotate(status, self._open)
+        except OSError:
+            self._leave()
+            raise
+        if descriptor is not None:
+            self._leave()
+            self._use(descriptor)
+
+    def _isSyncDue(self) -> bool:
+        if self._unsynced is None:
+            return False
+        # A clock that was set back makes it due, too.
+        return not 0 <= self.clock() - self._unsynced < self.syncDelay
+
+    def _sync(self) -> None:
+        """
+        Make sure that what was written survives a power cut.
+
+        @raise OSError: That cannot be had.
+        """
+        assert self._descriptor is not None
+        # Also where it fails: the next attempt waits for its time.
+        self._unsynced = self.clock()
+        os.fsync(self._descriptor)
+        if self._unlisted:
+            syncDirectory(os.path.dirname(self.path))
+            self._unlisted = False
+        self._unsynced = None
+        self._syncFailed = False
+        self._safe = self._done
+
+    def _syncOrTakeBack(self) -> None:
+        """
+        Sync what was written.
+
+        @raise OSError: That cannot be had.  What was written of the current
+            data is taken back, if that is possible: the system may say that
+            all is well the next time, without having written it.
+        """
+        assert self._descriptor is not None
+        try:
+            self._sync()
+        except OSError:
+            self._takeBack(self._descriptor, self._safe)
+            raise
+
+    def _reportSync(self, error: OSError) -> None:
+        if not self._syncFailed:
+            self._syncFailed = True
+            self._log.error(
+                "cannot sync {path}: {error}; what was written last may not "
+                "survive a power cut",
+                path=self.path,
+                error=error,
+            )
+
+    def _endsTorn(self, status: os.stat_result) -> bool:
         """
         Whether a file ends in something other than a line feed.
         """
-        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
             return False
         try:
@@ -155,19 +348,21 @@ class FileWriter:
         except OSError:
             return False
 
-    def _takeBack(self, descriptor: int) -> None:
+    def _takeBack(self, descriptor: int, keep: int) -> None:
         """
-        Cut off what was written of a line that could not be finished.  Where
-        that cannot be, or somebody else has written since, the next attempt
-        finishes the line.
+        Cut off what was written of the current data.  Where that cannot be, or
+        somebody else has written since, it stays, and the next attempt goes on
+        after it.
+
+        @param keep: How many bytes of the data stay.
         """
-        if self._done == self._whole:
+        if self._done == keep:
             return
         with suppress(OSError):
             end = os.lseek(descriptor, 0, os.SEEK_CUR)
             if os.fstat(descriptor).st_size == end:
-                os.ftruncate(descriptor, end - (self._done - self._whole))
-                self._done = self._whole
+                os.ftruncate(descriptor, end - (self._done - keep))
+                self._done = self._whole = keep
 
 
 def _isFIFO(path: str) -> bool:
@@ -195,29 +390,85 @@ def _usablePath(text: str) -> str:
     return path
 
 
+def _takeRotation(
+    description: Description, path: str, clock: Callable[[], float]
+) -> Rotation:
+    """
+    Take the keywords C{rotate=}, C{keep=} and C{compress=}.
+
+    @param path: The path of the file, no symbolic link.
+    @raise DescriptionError: One of them cannot be used.
+    """
+    schedule = description.takeKeyword("rotate", takeSchedule, None)
+    keep = description.takeKeyword("keep", takeKeep, None)
+    compression = description.takeKeyword("compress", takeCompression, None)
+    if schedule is None:
+        if keep or compression:
+            raise DescriptionError(
+                f"{'keep' if keep else 'compress'}= is for files that rotate= "
+                "moved away; give it too, such as rotate=daily"
+            )
+        return NoRotation()
+    directory, base = os.path.split(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DescriptionError(f"rotate= is for files, and {path} is none")
+    longest = os.pathconf(directory, "PC_NAME_MAX") - LONGEST_ADDITION
+    if len(os.fsencode(base)) > longest:
+        raise DescriptionError(
+            f"rotate= makes the name of the file longer; it may have {longest} bytes"
+        )
+    archive = BackgroundArchive(directory, base, clock, keep or keepAll, compression)
+    return ScheduledRotation(path, schedule, archive, clock)
+
+
 def parseFile(description: Description, surroundings: Surroundings) -> IRecordSink:
     """
     Make the sink of
-    C{file:PATH[:format=json|text][:text=TEMPLATE][:mode=640][:queue=SIZE][:full=drop|pause]}.
+    C{file:PATH[:format=json|text][:text=TEMPLATE][:mode=640][:rotate=SIZE|hourly|daily][:keep=COUNT|DAYSd][:compress=gzip|zstd][:sync=none|interval|always][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]}.
 
     A relative path is relative to where the process is now, and C{~} is no
-    more than a character.
+    more than a character.  A file that is rotated is so where it really is.
 
     @raise logrecv.descriptions.DescriptionError: The description cannot be
         used.
     """
+    clock = surroundings.reactor.seconds
     path = description.takePositional("PATH", _usablePath)
+    real = os.path.realpath(path)
+    if "rotate" in description.keywords:
+        path = real
     mode = description.takeKeyword("mode", fileMode, DEFAULT_MODE)
+    delay = description.takeKeyword("sync", mapped(SYNC_DELAYS), math.inf)
+    rotation = _takeRotation(description, real, clock)
     formats = {"json": encodeJSON, "text": makeText()}
     encode = takeFormat(description, formats, "json")
-    capacity = Capacity.take(description, full="pause")
-    thread = DaemonThread(surroundings.reactor, surroundings.tally.output)
-    writer = ThreadedWriter(FileWriter(path, mode), thread)
-    description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text", "mode"))
-    real = os.path.realpath(path)
-    if real in surroundings.paths:
-        raise DescriptionError(f"another output writes to {path}; give each its own")
-    surroundings.paths.add(real)
+    capacity, store = takeStore(description, surroundings, full="pause")
+    description.finish((*KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
+    _claim(path, real, surroundings.paths)
+    writer = FileWriter(path, mode, delay, rotation, clock)
+    thread = DaemonThread(surroundings.reactor, surroundings.tally.output, writer.tend)
     return QueuedSink(
-        encode, writer, surroundings.reactor, surroundings.tally, capacity
+        encode,
+        ThreadedWriter(writer, thread),
+        surroundings.reactor,
+        surroundings.tally,
+        capacity,
+        store,
     )
+
+
+def _claim(path: str, real: str, paths: set[str]) -> None:
+    """
+    Make sure that no other output writes to a file.
+
+    @raise DescriptionError: One does, or the files of one would get in the way.
+    """
+    if real in paths:
+        raise DescriptionError(f"another output writes to {path}; give each its own")
+    for other in paths:
+        if collide(real, other):
+            raise DescriptionError(
+                f"{path} and {other}, of another output, look like rotated files "
+                "of each other; choose another name"
+            )
+    paths.add(real)

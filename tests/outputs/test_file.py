@@ -5,13 +5,17 @@ Tests for L{logrecv.outputs.file}.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import resource
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -19,9 +23,16 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError, quote
 from logrecv.formats import encodeJSON, makeText
 from logrecv.interfaces import IRecordSink, IReopenable
-from logrecv.outputs.file import FileWriter, parseFile
+from logrecv.outputs.compression import BackgroundArchive
+from logrecv.outputs.file import SYNC_DELAYS, FileWriter, parseFile
 from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import IBlockingWriter, QueuedSink, ThreadedWriter
+from logrecv.outputs.queue import (
+    DaemonThread,
+    IBlockingWriter,
+    QueuedSink,
+    ThreadedWriter,
+)
+from logrecv.outputs.rotation import BySize, NoRotation, Rotation, ScheduledRotation
 from logrecv.testing import makeRecord
 
 
@@ -150,9 +161,9 @@ class NoRoomTests(FileTestCase):
         writer = self.open()
         takeBack = FileWriter._takeBack
 
-        def change(writer: FileWriter, descriptor: int) -> None:
+        def change(writer: FileWriter, descriptor: int, keep: int) -> None:
             os.truncate(self.path, 3)
-            takeBack(writer, descriptor)
+            takeBack(writer, descriptor, keep)
 
         self.patch(FileWriter, "_takeBack", change)
         self.limited(9, lambda: writer.write(b"first\nsecond\n"))
@@ -267,6 +278,381 @@ class FIFOTests(FileTestCase):
         self.assertEqual(os.read(reader, 10), b"b\n")
 
 
+class SyncTests(FileTestCase):
+    """
+    What a power cut may take.  The disk is the system's; the tests see when it
+    is told to write, and make it fail.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        #: The sizes of the file at each fsync, and "directory" for one of that.
+        self.synced: list[object] = []
+        #: What the next fsyncs of the file raise.
+        self.failing: list[OSError] = []
+        fsync = os.fsync
+
+        def record(descriptor: int) -> None:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                self.synced.append("directory")
+            else:
+                if self.failing:
+                    raise self.failing.pop()
+                self.synced.append(status.st_size)
+            fsync(descriptor)
+
+        self.patch(os, "fsync", record)
+
+    def writer(self, sync: str, rotation: Rotation | None = None) -> FileWriter:
+        writer = FileWriter(
+            str(self.path),
+            syncDelay=SYNC_DELAYS[sync],
+            rotation=rotation or NoRotation(),
+            clock=self.clock.seconds,
+        )
+        writer.open()
+        self.addCleanup(writer.close)
+        return writer
+
+    def test_none(self) -> None:
+        """
+        With C{none} nothing is synced, and nothing has to be looked after.
+        """
+        writer = self.writer("none")
+        writer.write(b"a\n")
+        self.assertIsNone(writer.tend())
+        writer.close()
+        self.assertEqual(self.synced, [])
+
+    def test_always(self) -> None:
+        """
+        With C{always} each write is synced before it returns; a new file's name
+        is, too, once.
+        """
+        writer = self.writer("always")
+        writer.write(b"a\n")
+        self.assertEqual(self.synced, [2, "directory"])
+        writer.write(b"b\n")
+        self.assertEqual(self.synced, [2, "directory", 4])
+        self.assertIsNone(writer.tend())
+
+    def test_interval(self) -> None:
+        """
+        With C{interval} a write is synced 50 ms later, though no other follows.
+        """
+        writer = self.writer("interval")
+        writer.write(b"a\n")
+        self.assertEqual(writer.tend(), 0.05)
+        self.clock.advance(0.03)
+        writer.write(b"b\n")
+        self.assertAlmostEqual(writer.tend() or 0, 0.02)
+        self.assertEqual(self.synced, [])
+        self.clock.advance(0.02)
+        self.assertIsNone(writer.tend())
+        self.assertEqual(self.synced, [4, "directory"])
+
+    def test_intervalUnderLoad(self) -> None:
+        """
+        With C{interval} a write syncs what was written 50 ms before, so that
+        writes without a pause are synced too.
+        """
+        writer = self.writer("interval")
+        for _ in range(10):
+            writer.write(b"a\n")
+            self.clock.advance(0.03)
+        self.assertEqual(self.synced, [6, "directory", 12, 18])
+
+    def test_clockSetBack(self) -> None:
+        """
+        When the clock is set back, what is not synced is synced at once.
+        """
+        self.clock.advance(100)
+        writer = self.writer("interval")
+        writer.write(b"a\n")
+        self.clock.rightNow = 0.0
+        writer.tend()
+        self.assertEqual(self.synced, [2, "directory"])
+
+    def test_closed(self) -> None:
+        """
+        What is not synced is when the file is closed, or opened again.
+        """
+        writer = self.writer("interval")
+        writer.write(b"a\n")
+        writer.reopen()
+        writer.write(b"b\n")
+        writer.close()
+        self.assertEqual(self.synced, [2, "directory", 4])
+
+    def test_rotated(self) -> None:
+        """
+        A file is synced before it is moved away, and the names are afterwards,
+        with the first records of the new file.
+        """
+        rotation = StepRotation(str(self.path), 4)
+        writer = self.writer("always", rotation)
+        writer.write(b"a\n")
+        writer.write(b"b\nc\n")
+        self.assertEqual(rotation.read(), [b"a\nb\n", b"c\n"])
+        self.assertEqual(self.synced, [2, "directory", 4, 2, "directory"])
+
+    def test_failedSync(self) -> None:
+        """
+        A record that could not be synced is not in the file, and is written
+        again with the next attempt: the system may say that all is well then,
+        without having written it.
+        """
+        writer = self.writer("always")
+        writer.write(b"a\n")
+        self.failing = [OSError(errno.EIO, "broken")]
+        self.assertRaises(OSError, writer.write, b"b\nc\n")
+        self.assertEqual(self.path.read_bytes(), b"a\n")
+        writer.write(b"b\nc\n")
+        self.assertEqual(self.path.read_bytes(), b"a\nb\nc\n")
+        self.assertEqual(self.synced, [2, "directory", 6])
+
+    def test_failedSyncOfMany(self) -> None:
+        """
+        Where somebody else wrote to the file meanwhile, nothing is cut off, and
+        nothing is written twice: syncing is tried again.
+        """
+        writer = self.writer("always")
+        self.failing = [OSError(errno.EIO, "broken")]
+        takeBack = FileWriter._takeBack
+
+        def change(writer: FileWriter, descriptor: int, keep: int) -> None:
+            with self.path.open("ab") as file:
+                file.write(b"other\n")
+            takeBack(writer, descriptor, keep)
+
+        self.patch(FileWriter, "_takeBack", change)
+        self.assertRaises(OSError, writer.write, b"a\n")
+        writer.write(b"a\n")
+        self.assertEqual(self.path.read_bytes(), b"a\nother\n")
+        self.assertEqual(self.synced, [8, "directory"])
+
+    def test_failedLater(self) -> None:
+        """
+        Syncing that fails with nobody there to tell is reported once, and tried
+        again after the interval.
+        """
+        writer = self.writer("interval")
+        writer.write(b"a\n")
+        self.failing = [OSError(errno.EIO, "broken") for _ in range(3)]
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for _ in range(3):
+            self.clock.advance(0.06)
+            self.assertAlmostEqual(writer.tend() or 0, 0.05)
+        self.assertEqual(len(events), 1)
+        self.assertIn("may not survive a power cut", formatEvent(events[0]))
+        self.clock.advance(0.06)
+        writer.tend()
+        self.assertEqual(self.synced, [2, "directory"])
+
+    def test_failedAtTheEnd(self) -> None:
+        """
+        Syncing that fails when the file is closed is reported.
+        """
+        writer = self.writer("interval")
+        writer.write(b"a\n")
+        self.failing = [OSError(errno.EIO, "broken")]
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        writer.close()
+        (event,) = events
+        self.assertIn("broken; what was written last", formatEvent(event))
+
+    def test_inThread(self) -> None:
+        """
+        In a thread, with the clock of the system, the sync comes within 100 ms
+        of a write, though nothing else happens.
+        """
+        writer = FileWriter(str(self.path), syncDelay=SYNC_DELAYS["interval"])
+        writer.open()
+        written: list[float] = []
+        synced: list[float] = []
+        done = Event()
+        fsync = os.fsync
+
+        def note(descriptor: int) -> None:
+            synced.append(time.monotonic())
+            fsync(descriptor)
+            done.set()
+
+        class Reactor:
+            def callFromThread(
+                self, function: Callable[..., object], *a: object
+            ) -> None:
+                pass
+
+        def write() -> None:
+            written.append(time.monotonic())
+            writer.write(b"a\n")
+
+        self.patch(os, "fsync", note)
+        thread = DaemonThread(Reactor(), "1-file", writer.tend)  # type: ignore[arg-type]
+        thread.run(write)
+        self.assertTrue(done.wait(20))
+        thread.run(writer.close)
+        thread.end()
+        assert thread._thread is not None
+        thread._thread.join(20)
+        self.assertGreaterEqual(synced[0] - written[0], 0.05)
+        # A machine may be busy; that it is 0.1 at most otherwise is the point.
+        self.assertLess(synced[0] - written[0], 2)
+
+    def test_device(self) -> None:
+        """
+        What is no file is not synced.
+        """
+        self.path = Path(os.devnull)
+        writer = self.writer("always")
+        writer.write(b"a\n")
+        self.assertEqual(self.synced, [])
+
+
+class StepRotation(NoRotation):
+    """
+    Moves a file away at a size, to names that end in numbers.
+    """
+
+    def __init__(self, path: str, size: int) -> None:
+        self.path = path
+        self.size = size
+        self.count = 0
+
+    def room(self, size: int) -> int:
+        return max(self.size - size, 0)
+
+    def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int:
+        self.count += 1
+        os.rename(self.path, f"{self.path}.{self.count}")
+        return create()
+
+    def read(self) -> list[bytes]:
+        paths = [f"{self.path}.{number + 1}" for number in range(self.count)]
+        return [Path(path).read_bytes() for path in [*paths, self.path]]
+
+
+class RotatedTests(FileTestCase):
+    """
+    Writing on in another file.
+    """
+
+    def writer(self, rotation: NoRotation) -> FileWriter:
+        writer = FileWriter(str(self.path), rotation=rotation)
+        writer.open()
+        self.addCleanup(writer.close)
+        return writer
+
+    def test_split(self) -> None:
+        """
+        One write is spread over as many files as it takes: none is larger than
+        it may be, and each has whole lines.
+        """
+        rotation = StepRotation(str(self.path), 8)
+        writer = self.writer(rotation)
+        writer.write(b"one\n")
+        writer.write(b"two\nthree\nfour\nfive\n")
+        self.assertEqual(
+            rotation.read(), [b"one\ntwo\n", b"three\n", b"four\n", b"five\n"]
+        )
+
+    def test_longLine(self) -> None:
+        """
+        A line that is longer than a file may be has a file of its own.
+        """
+        rotation = StepRotation(str(self.path), 4)
+        writer = self.writer(rotation)
+        writer.write(b"a\nfar too long\nb\nc\n")
+        self.assertEqual(rotation.read(), [b"a\n", b"far too long\n", b"b\nc\n"])
+
+    def test_tornTail(self) -> None:
+        """
+        A torn line is ended before its file is moved away.
+        """
+        self.path.write_bytes(b"torn")
+        rotation = StepRotation(str(self.path), 4)
+        self.writer(rotation).write(b"a\n")
+        self.assertEqual(rotation.read(), [b"torn\n", b"a\n"])
+
+    def test_noRoom(self) -> None:
+        """
+        Where the disk is full in the middle of a write that rotates, the next
+        attempt goes on where it ended.
+        """
+        rotation = StepRotation(str(self.path), 8)
+        writer = self.writer(rotation)
+        data = b"one\ntwo\nthree\nfour\n"
+        self.limited(3, lambda: writer.write(data))
+        self.assertEqual(rotation.read(), [b""])
+        self.limited(5, lambda: writer.write(data))
+        self.assertEqual(rotation.read(), [b"one\n"])
+        writer.write(data)
+        self.assertEqual(rotation.read(), [b"one\ntwo\n", b"three\n", b"four\n"])
+
+    def test_unfinishedLine(self) -> None:
+        """
+        A line that was begun and could not be taken back is finished in its
+        file, however large that is.
+        """
+        self.patch(FileWriter, "_takeBack", lambda *arguments: None)
+        rotation = StepRotation(str(self.path), 8)
+        writer = self.writer(rotation)
+        self.limited(6, lambda: writer.write(b"one\ntwo\n"))
+        rotation.size = 4
+        writer.tend()
+        writer.write(b"one\ntwo\n")
+        self.assertEqual(rotation.read(), [b"one\ntwo\n"])
+
+    def test_quiet(self) -> None:
+        """
+        A file is moved away though nothing is written.
+        """
+        rotation = StepRotation(str(self.path), 8)
+        writer = self.writer(rotation)
+        writer.write(b"a\n")
+        rotation.size = 2
+        writer.tend()
+        writer.tend()
+        self.assertEqual(rotation.read(), [b"a\n", b""])
+
+    def test_neither(self) -> None:
+        """
+        Where the file could be moved away and no new one be had, nothing is
+        written to the old one, which may be compressed already; the records go
+        to a new one when there is one.
+        """
+
+        class Broken(StepRotation):
+            def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int:
+                self.count += 1
+                os.rename(self.path, f"{self.path}.{self.count}")
+                raise OSError(errno.EROFS, "read-only")
+
+        rotation = Broken(str(self.path), 4)
+        writer = self.writer(rotation)
+        error = self.assertRaises(OSError, writer.write, b"a\nb\nc\n")
+        self.assertEqual(error.errno, errno.EROFS)
+        self.assertIsNone(writer.tend())
+        writer.write(b"a\nb\nc\n")
+        self.assertEqual(rotation.read(), [b"a\nb\n", b"c\n"])
+
+    def test_device(self) -> None:
+        """
+        A device is not rotated.
+        """
+        self.path = Path(os.devnull)
+        rotation = StepRotation(str(self.path), 1)
+        self.writer(rotation).write(b"a\nb\n")
+        self.assertEqual(rotation.count, 0)
+
+
 class ParseFileTests(FileTestCase):
     """
     L{parseFile}.
@@ -317,6 +703,80 @@ class ParseFileTests(FileTestCase):
         self.assertFalse(sink.capacity.pauses)
         sink = self.parse(":text=%(name)s", str(self.path) + "2")
         self.assertEqual(sink.encode([makeRecord()]), b"app\n")
+
+    def test_durability(self) -> None:
+        """
+        C{sync=} chooses how long what is written may stay unsynced; it is not
+        asked for unless somebody says so.
+        """
+        self.assertEqual(self.writer(self.parse()).syncDelay, math.inf)
+        for index, (word, delay) in enumerate(
+            [("none", math.inf), ("interval", 0.05), ("always", 0.0)]
+        ):
+            sink = self.parse(f":sync={word}", f"{self.path}{index}")
+            self.assertEqual(self.writer(sink).syncDelay, delay)
+
+    def test_tended(self) -> None:
+        """
+        The thread that writes looks after the writer between two writes.
+        """
+        sink = self.parse()
+        assert isinstance(sink.writer, ThreadedWriter)
+        assert isinstance(sink.writer.runner, DaemonThread)
+        self.assertEqual(sink.writer.runner.tend, self.writer(sink).tend)
+
+    def test_rotation(self) -> None:
+        """
+        C{rotate=}, C{keep=} and C{compress=} are used, on the file that a link
+        leads to; without C{rotate=} there is none of it.
+        """
+        self.assertIsInstance(self.writer(self.parse()).rotation, NoRotation)
+        real = self.path.with_name("real")
+        link = self.path.with_name("to-real")
+        link.symlink_to(real)
+        self.addCleanup(link.unlink)
+        writer = self.writer(self.parse(":rotate=4K:keep=2:compress=gzip", link))
+        self.assertEqual(writer.path, str(real))
+        assert isinstance(writer.rotation, ScheduledRotation)
+        self.assertEqual(writer.rotation.path, str(real))
+        self.assertEqual(writer.rotation.schedule, BySize(4096))
+        archive = writer.rotation.archive
+        assert isinstance(archive, BackgroundArchive)
+        self.assertEqual((archive.directory, archive.base), os.path.split(real))
+        self.assertEqual(list(archive.keep([1, 2, 3], 0.0)), [1])
+        assert archive.compression is not None
+        self.assertEqual(archive.compression.suffix, ".gz")
+        writer = self.writer(self.parse(":rotate=4K", f"{self.path}2"))
+        assert isinstance(writer.rotation, ScheduledRotation)
+        archive = writer.rotation.archive
+        assert isinstance(archive, BackgroundArchive)
+        self.assertIsNone(archive.compression)
+        self.assertEqual(list(archive.keep([1, 2, 3], 0.0)), [])
+
+    def test_rotatedPath(self) -> None:
+        """
+        A file whose name is that of a rotated file of another output is
+        refused, whichever comes first: it would be removed as one.
+        """
+        rotated = f"{self.path}.20261122T100000.000Z.gz"
+        for first, second in [(self.path, rotated), (rotated, self.path)]:
+            self.surroundings.paths.clear()
+            self.parse("", first)
+            error = self.assertRaises(DescriptionError, self.parse, "", second)
+            self.assertIn("look like rotated files of each other", str(error))
+
+    def test_notRotated(self) -> None:
+        """
+        What is no file cannot be rotated, nor can one whose name is so long
+        that none is left for the rotated files.
+        """
+        error = self.assertRaises(
+            DescriptionError, self.parse, ":rotate=daily", os.devnull
+        )
+        self.assertIn("rotate= is for files", str(error))
+        long = self.path.with_name("a" * 250)
+        error = self.assertRaises(DescriptionError, self.parse, ":rotate=daily", long)
+        self.assertIn("it may have 226 bytes", str(error))
 
     def test_relative(self) -> None:
         """
@@ -373,7 +833,15 @@ class ParseFileTests(FileTestCase):
             (":mode=rw", "mode=rw: a mode is"),
             (":queue=-1", "queue=-1: a size is"),
             (":full=", "full=: must be one of drop, pause"),
-            (":rotat=1M", "rotat= is not a keyword of file; it takes format=, full="),
+            (":rotat=1M", "rotat= is not a keyword of file; it takes compress=, form"),
+            (":rotate=weekly", "rotate=weekly: it is hourly, daily or a size from"),
+            (":rotate=100", "rotate=100: it is hourly, daily or a size from 4K on"),
+            (":rotate=1M:keep=0", "keep=0: it is a number of files"),
+            (":rotate=1M:keep=1w", "keep=1w: it is a number of files"),
+            (":rotate=1M:compress=xz", "compress=xz: must be one of gzip, zstd"),
+            (":sync=1", "sync=1: must be one of none, interval, always"),
+            (":keep=3", "keep= is for files that rotate= moved away; give it too"),
+            (":compress=gzip", "compress= is for files that rotate= moved away"),
             (":x", "'x' is one part too many"),
         ]:
             error = self.assertRaises(DescriptionError, self.parse, rest)
