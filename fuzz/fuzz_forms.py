@@ -3,8 +3,9 @@ A coverage-guided fuzz target for L{logrecv.wire.forms}, and for what becomes of
 its result; see C{README.rst}.
 
 Any bytes must give attributes or a L{WireError}, and any attributes a record
-that can be written; both use no more CPU time than is right for the number of
-bytes.
+that can be written: one line of JSON, and lines for people that hide nothing and
+cannot pass for those of another record.  Both use no more CPU time, and write no
+more, than is right for the number of bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,23 @@ with atheris.instrument_imports():
 DATA = Path(__file__).parent.parent / "tests" / "data"
 
 ORIGIN = Origin("2023-11-14T22:13:20.250000Z", "http", "127.0.0.1:50000")
-FORMATS = (encodeJSON, makeText(), makePretty(color=True))
+FORMATS = (makeText(), makePretty(color=False))
+
+#: What begins the further lines of a record, and no first line.
+BARS = ("|", "\u2502")
+
+#: Code points that no line for people may have.
+HIDDEN = {
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+}
+
+#: Bytes of JSON for each byte, and for a start: each character that a message is
+#: merged to may be written as six.
+WRITTEN_PER_BYTE = 32
+WRITTEN_AT_START = 32768
 
 #: Seconds for each byte, and for a start: twenty times what a payload of 64 KiB
 #: may take without instruments (20 ms), as it is also written.
@@ -46,10 +63,17 @@ def check(body: bytes) -> None:
     except WireError:
         pass
     else:
+        line = encodeJSON([record])
+        assert line.count(b"\n") == 1
+        assert line.endswith(b"}\n")
+        assert type(json.loads(line)["message"]) is str
+        assert len(line) <= WRITTEN_AT_START + WRITTEN_PER_BYTE * len(body), len(line)
         for encode in FORMATS:
-            line = encode([record])
-            assert line.endswith(b"\n")
-            line.decode("utf-8")
+            first, *further = encode([record]).decode("utf-8").split("\n")
+            assert further.pop() == ""
+            assert not first.lstrip().startswith(BARS)
+            assert all(each.lstrip().startswith(BARS) for each in further)
+            assert HIDDEN.isdisjoint(map(ord, first + "".join(further)))
     taken = time.process_time() - started
     assert taken < SECONDS_TO_START + SECONDS_PER_BYTE * len(body), taken
 

@@ -21,8 +21,8 @@ import atheris
 with atheris.instrument_imports():
     from logrecv.formats import encodeJSON, makePretty, makeText
     from logrecv.record import Origin
-    from logrecv.wire.fields import makeRecord
     from logrecv.wire.errors import WireError
+    from logrecv.wire.fields import makeRecord
     from logrecv.wire.pickles import loads
 
 DATA = Path(__file__).parent.parent / "tests" / "data"

@@ -32,6 +32,7 @@ from zope.interface import implementer
 from logrecv.counters import InputTally
 from logrecv.inputs.admission import HANDSHAKE, Admission, hostOf
 from logrecv.inputs.peers import logListening
+from logrecv.inputs.turns import READ, Turns
 from logrecv.inputs.unfinished import DEADLINE
 
 #: Seconds without a byte after which a connection of a stopping service has
@@ -54,15 +55,24 @@ class Connection(ProtocolWrapper):
 
     @ivar reads: How often bytes have come.
     @ivar paused: Whether reading is paused.
+    @ivar waiting: What has been read and waits for its turn; reading is paused
+        meanwhile.
     @ivar host: The host that the connection is counted for.
     """
 
     factory: Connections
     reads: int = 0
     paused: bool = False
+    waiting: bytes = b""
     host: str | None = None
+    _log: ClassVar[Logger] = Logger()
     _begun: bool = False
     _refused: bool = False
+    #: Whether reading is paused since there was no time for what was read.
+    _held: bool = False
+    #: Why the connection is lost, while something of it still waits.
+    _lost: Failure | None = None
+    _address: Any = None
     _handshake: IDelayedCall | None = None
 
     def makeConnection(self, transport: ITransport) -> None:
@@ -79,6 +89,7 @@ class Connection(ProtocolWrapper):
             self._handshake = self.factory.clock.callLater(
                 DEADLINE, self._handshakeLate
             )
+        _limitReads(transport)
         super().makeConnection(transport)
 
     def handshakeCompleted(self) -> None:
@@ -99,14 +110,45 @@ class Connection(ProtocolWrapper):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Hand on the client's bytes.
+        Hand on the client's bytes, when it is their turn.
         """
         self.reads += 1
         if not self._begun:
             self._begun = True
             self._refused = not self._admitBehindProxy()
-        if not self._refused:
+        if self._refused or self.disconnecting:
+            return
+        inTurn = bool(self.waiting)
+        self.waiting += data
+        if not inTurn and not self.paused and not self.factory.turns.give(self):
+            self._held = True
+            self.getHost()
+            cast(IPushProducer, self.transport).pauseProducing()
+
+    def takeTurn(self) -> None:
+        """
+        See L{logrecv.inputs.turns.Waiter.takeTurn}.
+        """
+        if self.waiting and not self.paused:
+            self._handOn()
+            if self._lost is not None:
+                self._end(self._lost)
+            elif self._held:
+                self._held = False
+                self._readOn()
+
+    def _handOn(self) -> None:
+        data, self.waiting = self.waiting, b""
+        try:
             super().dataReceived(data)
+        except Exception:
+            # What the reactor does where it calls.
+            self._log.failure("a connection failed")
+            self.abortConnection()
+
+    def _readOn(self) -> None:
+        if not (self.paused or self.waiting or self.disconnecting):
+            cast(IPushProducer, self.transport).resumeProducing()
 
     def _admitBehindProxy(self) -> bool:
         """
@@ -139,18 +181,66 @@ class Connection(ProtocolWrapper):
         Read on.
         """
         self.paused = False
-        cast(IPushProducer, self.transport).resumeProducing()
+        if self.waiting:
+            self._held = not self.factory.turns.give(self)
+        self._readOn()
+
+    def loseConnection(self) -> None:
+        """
+        Close the connection, and look at nothing any more.
+        """
+        self.waiting = b""
+        super().loseConnection()
+        self._endIfLost()
+
+    def abortConnection(self) -> None:
+        """
+        Close the connection at once.
+        """
+        self.waiting = b""
+        self.disconnecting = 1
+        cast(ITCPTransport, self.transport).abortConnection()
+        self._endIfLost()
+
+    def getHost(self) -> Any:
+        """
+        Give the address of this end, which a transport that is lost has
+        forgotten.
+        """
+        if self._address is None:
+            self._address = super().getHost()
+        return self._address
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Count the connection out.
+        Count the connection out, when all that was read of it is handed on.
         """
+        self._lost = reason
+        if not self.waiting:
+            self._end(reason)
+
+    def _endIfLost(self) -> None:
+        if self._lost is not None:
+            self._end(self._lost)
+
+    def _end(self, reason: Failure) -> None:
+        self._lost = None
         self.factory.tally.connections -= 1
         self.factory.admission.leave(self.host)
         self.handshakeCompleted()
         if _isHandshakeFailure(reason):
             self.factory.tally.refuse(HANDSHAKE)
         super().connectionLost(reason)
+
+
+def _limitReads(transport: ITransport) -> None:
+    """
+    Let one read take no more than is worked at in one piece.
+    """
+    while isinstance(transport, ProtocolWrapper):
+        transport = cast(ITransport, transport.transport)
+    if hasattr(transport, "bufferSize"):
+        transport.bufferSize = READ
 
 
 class _Refused(Protocol):
@@ -179,6 +269,7 @@ class Connections(WrappingFactory):
     @ivar tally: Where open connections are counted.
     @ivar clock: Tells when a connection is quiet.
     @ivar admission: Who may connect.
+    @ivar turns: Who is worked for, and when.
     """
 
     noisy = False
@@ -190,16 +281,19 @@ class Connections(WrappingFactory):
         tally: InputTally,
         clock: IReactorTime,
         admission: Admission | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """
         @param wrapped: Makes the protocol of each connection.
         @param admission: Who may connect; L{None} for all, within the usual
             limits.
+        @param turns: Who is worked for, where that is shared with other inputs.
         """
         super().__init__(wrapped)
         self.tally = tally
         self.clock = clock
         self.admission = admission or Admission()
+        self.turns = turns or Turns(clock)
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
@@ -229,7 +323,11 @@ class Connections(WrappingFactory):
             while self.protocols and self.clock.seconds() < deadline:
                 for connection in list(self.protocols):
                     reads, quiet = looks.get(connection, (-1, 0))
-                    if connection.paused or connection.reads != reads:
+                    if (
+                        connection.paused
+                        or connection.waiting
+                        or connection.reads != reads
+                    ):
                         quiet = 0
                     elif quiet == LOOKS:
                         connection.loseConnection()

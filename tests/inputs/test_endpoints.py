@@ -43,6 +43,20 @@ class ParseStreamAddressTests(SynchronousTestCase):
             endpoint: Any = parseStreamAddress(reactor, text).endpoint
             self.assertEqual(endpoint._mode, mode)
 
+    def test_backlog(self) -> None:
+        """
+        More connections than Twisted lets may wait, unless a number is given.
+        """
+        reactor = MemoryReactorClock()
+        for text, backlog in [
+            ("tcp:0", 1024),
+            ("tcp6:0", 1024),
+            ("unix:/x", 1024),
+            ("tcp:0:backlog=7", 7),
+        ]:
+            endpoint: Any = parseStreamAddress(reactor, text).endpoint
+            self.assertEqual(endpoint._backlog, backlog, text)
+
     def test_errors(self) -> None:
         """
         What cannot be used is refused with one line that says what is wrong and

@@ -5,7 +5,7 @@ Tests of L{logrecv.wire.forms}.
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,6 +163,23 @@ class ParseFormTests(SynchronousTestCase):
             self.assertEqual(error.reason, MALFORMED)
         else:
             self.assertTrue(all(type(name) is str for name in attributes))
+
+    @settings(max_examples=100, derandomize=True, deadline=None)
+    @given(
+        st.lists(st.sampled_from((b"%", b"%4", b"%41", b"%e2", b"+", b"1", b"\xff"))),
+        st.integers(4, 9),
+    )
+    def test_unquoted(self, pieces: list[bytes], size: int) -> None:
+        """
+        Values are unquoted as the standard library does it, but in slices, so
+        that it takes no more memory for long ones.
+        """
+        self.patch(forms, "_SLICE", size)
+        quoted = b"".join(pieces)
+        value = parseForm(b"x=" + quoted)["x"]
+        if isinstance(value, str):
+            value = value.encode("utf-8")
+        self.assertEqual(value, unquote_to_bytes(quoted.replace(b"+", b" ")))
 
     @settings(max_examples=100, derandomize=True, deadline=None)
     @given(

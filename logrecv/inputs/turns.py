@@ -1,0 +1,99 @@
+"""
+Turns: how long what clients sent is worked at before everything else gets its
+share of the reactor, and who is the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, Protocol
+
+from attrs import define, field
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+#: Seconds of work in one turn of the reactor, for all clients together.  The
+#: console is asked between turns, and needs some three of them for an answer.
+BUDGET: Final = 0.010
+
+#: The most that one read takes, in bytes, and so what is worked at in one piece:
+#: up to 30 ms where everything in it is made to take long.
+READ: Final = 16 * 1024
+
+
+class Waiter(Protocol):
+    """
+    Somebody who has work to do.
+
+    @ivar host: Who the work is for.
+    """
+
+    @property
+    def host(self) -> str | None:
+        """
+        See the class.
+        """
+
+    def takeTurn(self) -> None:
+        """
+        Do the work.
+        """
+
+
+@define(eq=False)
+class Turns:
+    """
+    Gives turns: at once, while there is time in this turn of the reactor; else
+    in later ones, to one host after the other, so that a host that has much to
+    do makes none wait but itself.
+
+    @ivar clock: Tells how long work takes.
+    @ivar budget: Seconds of work in one turn of the reactor.
+    """
+
+    clock: IReactorTime
+    budget: float = BUDGET
+    _spent: float = field(default=0.0, init=False)
+    _waiting: dict[str | None, deque[Waiter]] = field(factory=dict, init=False)
+    _call: IDelayedCall | None = field(default=None, init=False)
+
+    def give(self, waiter: Waiter) -> bool:
+        """
+        Give a turn, now or later.
+
+        @return: Whether it was now.
+        """
+        now = self._spent < self.budget and not self._waiting
+        if now:
+            self._work(waiter)
+        else:
+            self._waiting.setdefault(waiter.host, deque()).append(waiter)
+        self._schedule()
+        return now
+
+    def _schedule(self) -> None:
+        if self._call is None and (self._waiting or self._spent >= self.budget):
+            self._call = self.clock.callLater(0, self._next)
+
+    def _work(self, waiter: Waiter) -> None:
+        begin = self.clock.seconds()
+        try:
+            waiter.takeTurn()
+        finally:
+            self._spent += self.clock.seconds() - begin
+
+    def _next(self) -> None:
+        """
+        Begin a new turn with those who have waited.
+        """
+        self._call = None
+        self._spent = 0.0
+        try:
+            while self._waiting and self._spent < self.budget:
+                host = next(iter(self._waiting))
+                queue = self._waiting.pop(host)
+                waiter = queue.popleft()
+                if queue:
+                    self._waiting[host] = queue
+                self._work(waiter)
+        finally:
+            self._schedule()
