@@ -43,7 +43,7 @@ from logrecv.outputs.rotation import (
     takeKeep,
     takeSchedule,
 )
-from logrecv.outputs.spool import takeStore
+from logrecv.outputs.spool import formOf, takeStore
 
 #: Permissions of a file that is made, unless C{mode=} says otherwise: records
 #: may hold what is not for everybody.
@@ -442,7 +442,7 @@ def parseFile(description: Description, surroundings: Surroundings) -> IRecordSi
     rotation = _takeRotation(description, real, clock)
     formats = {"json": encodeJSON, "text": makeText()}
     encode = takeFormat(description, formats, "json")
-    capacity, store = takeStore(description, surroundings, full="pause")
+    capacity, store = takeStore(description, surroundings, "pause", formOf(encode))
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
     _claim(path, real, surroundings.paths)
     writer = FileWriter(path, mode, delay, rotation, clock)

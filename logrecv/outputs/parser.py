@@ -15,11 +15,13 @@ from twisted.plugin import IPlugin, getPlugins
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
+from logrecv.batches import Batches
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError, mapped
 from logrecv.formats import Format, makeText
-from logrecv.interfaces import IOutputParser, IRecordSink
+from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
+from logrecv.quarantine import KeepNothing
 
 #: The keywords that every kind of output takes.
 COMMON_KEYWORDS: Final = ("level", "logger")
@@ -83,12 +85,16 @@ class Surroundings:
     @ivar standardOutput: Standard output.
     @ivar paths: The files that other outputs of the process write to; a sink
         adds its own.
+    @ivar quarantine: Keeps records that can never be delivered.
+    @ivar batches: Remembers the batches that were taken.
     """
 
     reactor: Any
     tally: OutputTally
     standardOutput: StandardOutput
     paths: set[str] = field(factory=set)
+    quarantine: IQuarantine = field(factory=KeepNothing)
+    batches: Batches = field(factory=Batches)
 
 
 @implementer(IPlugin, IOutputParser)
@@ -121,6 +127,8 @@ class OutputFactory:
 
     @ivar reactor: The reactor that the outputs will use.
     @ivar standardOutput: The standard output that they will use.
+    @ivar quarantine: The quarantine that they will use.
+    @ivar batches: What they will use to tell what comes again.
     @ivar tallies: The tally of each output made so far.
     @ivar sinks: The sink of each output made so far, without what every kind
         has around it; those that provide L{logrecv.interfaces.IReopenable} want
@@ -130,6 +138,8 @@ class OutputFactory:
     reactor: Any
     standardOutput: StandardOutput = field(factory=StandardOutput.ofProcess)
     getParsers: Callable[[], Iterable[Any]] = lambda: getPlugins(IOutputParser)
+    quarantine: IQuarantine = field(factory=KeepNothing)
+    batches: Batches = field(factory=Batches)
     tallies: list[OutputTally] = field(factory=list, init=False)
     sinks: list[IRecordSink] = field(factory=list, init=False)
     _paths: set[str] = field(factory=set, init=False)
@@ -153,10 +163,15 @@ class OutputFactory:
         level = description.takeKeyword("level", minimumLevel, None)
         logger = description.takeKeyword("logger", loggerGlob, None)
         tally = OutputTally(f"{len(self.tallies) + 1}-{description.kind}")
-        sink: IRecordSink = parser.parse(
-            description,
-            Surroundings(self.reactor, tally, self.standardOutput, self._paths),
+        surroundings = Surroundings(
+            self.reactor,
+            tally,
+            self.standardOutput,
+            self._paths,
+            self.quarantine,
+            self.batches,
         )
+        sink: IRecordSink = parser.parse(description, surroundings)
         description.finish(COMMON_KEYWORDS)
         self.tallies.append(tally)
         self.sinks.append(sink)

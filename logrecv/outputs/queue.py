@@ -1,22 +1,27 @@
 """
 The queue of an output: what lets each output go at its own pace.
 
-A L{QueuedSink} keeps encoded batches and gives them to an L{IWriter}, one write
-at a time; what was taken while a write ran goes out with the next one.  Writers
-that block run in a thread of their own, behind a L{ThreadedWriter}.
+A L{QueuedSink} keeps encoded records in a L{Store} and gives them to an
+L{IWriter}, one write at a time; what was taken while a write ran goes out with
+the next one.  Writers that block run in a thread of their own, behind a
+L{ThreadedWriter}.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import ClassVar, Final, Protocol
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IReactorFromThreads,
+    IReactorTime,
+)
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,10 +31,18 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, choice, sizeInBytes
 from logrecv.formats import Format
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.outputs.store import (
+    PART_RECORDS,
+    Chunk,
+    MemoryStore,
+    NoRoom,
+    Part,
+    Store,
+)
 from logrecv.record import Record
 
-#: The keywords that L{Capacity.take} takes.
-KEYWORDS: Final = ("queue", "full")
+#: The keywords that L{logrecv.outputs.spool.takeStore} takes.
+KEYWORDS: Final = ("queue", "full", "spool", "spool-limit")
 
 #: Bytes of encoded records that an output holds at most, unless C{queue=} says
 #: otherwise (16M).
@@ -38,6 +51,9 @@ DEFAULT_LIMIT: Final = 16 * 1024 * 1024
 #: Bytes that are written in one go, at most.  Joining the batches copies them,
 #: and nothing of a write is done before all of it is.
 WRITE_SIZE: Final = 1024 * 1024
+
+#: Records that are written in one go, at most: as many as make it pay.
+WRITE_COUNT: Final = 10_000
 
 #: Seconds from a write that failed to the next attempt, where the writer has no
 #: better.  Writing has to go on within 5 s of the cause's end.
@@ -51,6 +67,9 @@ CLOSE_TIMEOUT: Final = 1.0
 
 #: Reasons for which records are dropped.
 QUEUE_FULL: Final = "queue-full"
+SPOOL_FULL: Final = "spool-full"
+DAMAGED: Final = "damaged"
+REFUSED: Final = "refused"
 CLOSED: Final = "closed"
 STOPPED: Final = "stopped"
 UNENCODABLE: Final = "unencodable"
@@ -60,6 +79,21 @@ class Gone(Exception):
     """
     Nothing that is written will ever arrive: there is no point in trying again.
     """
+
+
+class Later(Exception):
+    """
+    A write failed, and its writer knows when to try again.
+
+    @ivar delay: Seconds until then.
+    """
+
+    def __init__(self, problem: str, delay: float) -> None:
+        """
+        @param problem: What is wrong, in one line.
+        """
+        super().__init__(problem)
+        self.delay = delay
 
 
 class IWriter(Interface):
@@ -74,16 +108,17 @@ class IWriter(Interface):
         @raise OSError: What is needed cannot be had.
         """
 
-    def write(data: bytes) -> Deferred[None]:
+    def write(chunk: Chunk) -> Deferred[int]:
         """
         Write whole records.
 
-        @param data: The encoded records.  After a write that failed come the
-            same bytes again, until they are written or given up: a writer that
-            wrote a part of them goes on after that part.
-        @return: A L{Deferred} that fires with L{None} when they are written.
-            It fails with L{Gone} where nothing can ever be written again, with
-            any other exception where that may yet be.
+        @param chunk: The records.  After a write that failed comes the same
+            chunk again, until it is written or given up: a writer that wrote a
+            part of it goes on after that part.
+        @return: A L{Deferred} that fires when they are written, with how many
+            of them were refused for good instead, which the writer has set
+            aside.  It fails with L{Gone} where nothing can ever be written
+            again, with any other exception where that may yet be.
         """
 
     def reopen() -> None:
@@ -109,10 +144,13 @@ class Capacity:
     @ivar limit: Bytes of encoded records, those that are being written
         included.
     @ivar pauses: Whether to be under pressure when full, instead of dropping.
+    @ivar reserve: Bytes of encoded records that are held in memory while a
+        spool cannot take them and the inputs are being paused.
     """
 
     limit: int = DEFAULT_LIMIT
     pauses: bool = False
+    reserve: int = DEFAULT_LIMIT
 
     @classmethod
     def take(cls, description: Description, full: str) -> Capacity:
@@ -128,21 +166,6 @@ class Capacity:
         return cls(limit, chosen == "pause")
 
 
-@frozen(eq=False)
-class _Batch:
-    """
-    Encoded records.
-
-    @ivar number: The number of the (first) batch, counted as they are taken.
-    @ivar count: How many records.
-    @ivar data: The records.
-    """
-
-    number: int
-    count: int
-    data: bytes
-
-
 @implementer(IRecordSink, IReopenable)
 @define(eq=False)
 class QueuedSink:
@@ -151,16 +174,22 @@ class QueuedSink:
 
     When it is full it either drops the oldest records, or says that it is under
     pressure.  Not every input can be paused, so the latter drops too, the
-    newest, once it holds twice its limit.  A single batch is always taken.
+    newest, once it holds twice its limit.  A sink that holds nothing takes a
+    batch of any size.
 
     A write that fails is tried again until it succeeds; the records wait.
+
+    Where the store is a spool, what is not written when the sink is stopped
+    stays there, and counts as queued.
 
     @ivar encode: Makes bytes of records.
     @ivar writer: Takes the bytes.
     @ivar clock: Tells when to try again.
     @ivar tally: Where every record is counted.
     @ivar capacity: How much to hold, and what to do when it is more.
+    @ivar store: Where to hold it.
     @ivar writeSize: Bytes to write in one go.
+    @ivar writeCount: Records to write in one go.
     @ivar retryDelay: Seconds from a write that failed to the next attempt.
     """
 
@@ -171,21 +200,28 @@ class QueuedSink:
     clock: IReactorTime
     tally: OutputTally
     capacity: Capacity = Capacity()
+    store: Store = field(factory=MemoryStore)
     writeSize: int = WRITE_SIZE
+    writeCount: int = WRITE_COUNT
     retryDelay: float = RETRY_DELAY
 
-    _waiting: deque[_Batch] = field(factory=deque, init=False)
-    _writing: _Batch | None = field(default=None, init=False)
-    _size: int = field(default=0, init=False)
-    _taken: int = field(default=0, init=False)
+    #: What the store had no room for.
+    _unstored: list[list[Part]] = field(factory=list, init=False)
     _running: bool = field(default=False, init=False)
     _retry: Deferred[None] | None = field(default=None, init=False)
+    _storeAgain: IDelayedCall | None = field(default=None, init=False)
+    #: Whether nothing can be written for now.
+    _stuck: bool = field(default=False, init=False)
+    #: Whether nothing can ever be written again.
+    _gone: bool = field(default=False, init=False)
     _stopping: bool = field(default=False, init=False)
     #: Why records are no longer taken.
     _ended: str | None = field(default=None, init=False)
     #: Whether the queue was full and has not been drained to half since.
     _full: bool = field(default=False, init=False)
-    _dropping: bool = field(default=False, init=False)
+    #: Whether the store had no room when it was last given something.
+    _tight: bool = field(default=False, init=False)
+    _reported: set[str] = field(factory=set, init=False)
     _unencodable: bool = field(default=False, init=False)
     _reliefs: list[Deferred[None]] = field(factory=list, init=False)
     _flushes: list[tuple[int, Deferred[None]]] = field(factory=list, init=False)
@@ -194,7 +230,11 @@ class QueuedSink:
         """
         See L{IRecordSink.start}.
         """
+        self.store.open()
+        self.tally.restored = self.tally.queued = self.store.count
         self.writer.open()
+        self._full = self.store.size >= self.capacity.limit
+        self._go()
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         """
@@ -203,11 +243,10 @@ class QueuedSink:
         if self._ended is not None:
             self.tally.drop(self._ended, len(batch))
             return None
-        data, count = self._encode(batch)
-        if count:
-            self._take(data, count)
-        if not self._running:
-            Deferred.fromCoroutine(self._run())
+        parts = self._encode(batch)
+        if parts:
+            self._take(parts)
+        self._go()
         if not (self.capacity.pauses and self._full):
             return None
         relief: Deferred[None] = Deferred()
@@ -216,10 +255,11 @@ class QueuedSink:
 
     def flush(self) -> Deferred[None]:
         """
-        See L{IRecordSink.flush}.
+        See L{IRecordSink.flush}.  Does not wait for what is safe in a spool
+        while it cannot be written.
         """
         flushed: Deferred[None] = Deferred()
-        self._flushes.append((self._taken, flushed))
+        self._flushes.append((self.store.last, flushed))
         self._announce()
         return flushed
 
@@ -260,130 +300,222 @@ class QueuedSink:
         except Exception:
             self._log.failure("{output}: cannot close", output=self.tally.output)
 
-    def _encode(self, batch: Sequence[Record]) -> tuple[bytes, int]:
-        """
-        Encode a batch.  A record that cannot be encoded costs the others
-        nothing.
+    # -- taking --
 
-        @return: The bytes, and how many records are in them.
+    def _encode(self, batch: Sequence[Record]) -> list[Part]:
+        """
+        Encode a batch, in parts none of which is more than what is written in
+        one go, if it is not a single record.
+        """
+        parts: list[Part] = []
+        for start in range(0, len(batch), PART_RECORDS):
+            parts += self._encodePart(batch[start : start + PART_RECORDS])
+        return parts
+
+    def _encodePart(self, batch: Sequence[Record]) -> list[Part]:
+        """
+        @return: More than one part where a record cannot be encoded, which
+            costs the others nothing, or where it is too much.
         """
         try:
-            return self.encode(batch), len(batch)
+            data = self.encode(batch)
+            if len(data) <= self.writeSize or len(batch) == 1:
+                return [(data, len(batch))]
         except Exception:
-            if len(batch) > 1:
-                parts = [self._encode([record]) for record in batch]
-                return b"".join(data for data, _ in parts), sum(n for _, n in parts)
-            if not self._unencodable:
-                self._unencodable = True
-                self._log.failure(
-                    "{output}: a record cannot be written in this format; "
-                    "such records are counted as dropped from now on",
-                    output=self.tally.output,
-                )
-            self.tally.drop(UNENCODABLE, 1)
-            return b"", 0
+            if len(batch) == 1:
+                self._dropUnencodable()
+                return []
+        middle = len(batch) // 2
+        return self._encodePart(batch[:middle]) + self._encodePart(batch[middle:])
 
-    def _take(self, data: bytes, count: int) -> None:
+    def _dropUnencodable(self) -> None:
+        if not self._unencodable:
+            self._unencodable = True
+            self._log.failure(
+                "{output}: a record cannot be written in this format; "
+                "such records are counted as dropped from now on",
+                output=self.tally.output,
+            )
+        self.tally.drop(UNENCODABLE, 1)
+
+    def _take(self, parts: list[Part]) -> None:
         """
         Put a batch into the queue, and make room for it or refuse it.
         """
-        size = self._size + len(data)
-        if self.capacity.pauses and self._waiting and size > 2 * self.capacity.limit:
+        size, count = _sum(parts)
+        held = self.store.size
+        if self.capacity.pauses and held and held + size > 2 * self.capacity.limit:
             self._drop(count)
-            return
-        self._taken += 1
-        self._waiting.append(_Batch(self._taken, count, data))
-        self._size = size
-        self.tally.queued += count
-        self._full = self._full or self._size >= self.capacity.limit
-        if not self.capacity.pauses:
-            self._dropOldest()
-        self._announce()
+        elif self._unstored or not self._append(parts, size):
+            self._keepUnstored(parts, size, count)
+        else:
+            self.tally.queued += count
+            self._full = self._full or self.store.size >= self.capacity.limit
+            if not self.capacity.pauses:
+                self._dropOldest(self.store.size - self.capacity.limit)
+            self._announce()
 
-    def _dropOldest(self) -> None:
+    def _append(self, parts: list[Part], size: int) -> bool:
+        """
+        @param size: The bytes of the parts.
+        @return: Whether the store had room for them, or room could be made.
+        """
+        try:
+            self.store.append(parts)
+            self._tight = False
+            return True
+        except NoRoom as error:
+            self._tight = True
+            what = "inputs are paused" if self.capacity.pauses else "the oldest go"
+            self._reportFull(str(error), what)
+        if not self.capacity.pauses:
+            with suppress(NoRoom):
+                self._dropOldest(size)
+                self.store.append(parts)
+                return True
+        return False
+
+    def _dropOldest(self, size: int) -> None:
         """
         Make room: not of what is being written, and not of the newest batch.
+
+        @param size: Bytes that are to be free.
         """
-        while self._size > self.capacity.limit and len(self._waiting) > 1:
-            oldest = self._waiting.popleft()
-            self._release(oldest)
-            self._drop(oldest.count)
+        wanted = self.store.size - size
+        while self.store.size > wanted:
+            count = self.store.dropOldest()
+            if not count:
+                break
+            self.tally.queued -= count
+            self._drop(count)
+
+    def _keepUnstored(self, parts: list[Part], size: int, count: int) -> None:
+        """
+        Keep a batch for which the store has no room, while inputs are being
+        paused.
+        """
+        reserved = sum(_sum(each)[0] for each in self._unstored)
+        if not self.capacity.pauses or reserved + size > self.capacity.reserve:
+            self._drop(count)
+            return
+        self._unstored.append(parts)
+        self.tally.queued += count
+        self._full = True
+        self._tryLater()
+
+    def _tryLater(self) -> None:
+        if self._storeAgain is None and self._ended is None:
+            self._storeAgain = self.clock.callLater(self.retryDelay, self._store)
+
+    def _store(self) -> None:
+        """
+        Try again to store what the store had no room for.
+        """
+        self._storeAgain = None
+        while self._unstored:
+            try:
+                self.store.append(self._unstored[0])
+            except NoRoom:
+                break
+            del self._unstored[0]
+        if self._unstored:
+            self._tryLater()
+        self._announce()
+        self._go()
 
     def _drop(self, count: int) -> None:
-        if not self._dropping:
-            self._dropping = True
-            self._log.warn(
-                "{output}: the queue is full; records are dropped",
-                output=self.tally.output,
-            )
-        self.tally.drop(QUEUE_FULL, count)
+        self._reportFull(f"it holds {self.store.size} bytes", "records are dropped")
+        self.tally.drop(SPOOL_FULL if self.store.durable else QUEUE_FULL, count)
 
-    def _release(self, batch: _Batch) -> None:
+    def _reportFull(self, problem: str, what: str) -> None:
         """
-        Let go of a batch that was held.
+        @param what: What is done about it; it is said once until there is room.
         """
-        self._size -= len(batch.data)
-        self.tally.queued -= batch.count
+        if what not in self._reported:
+            self._reported.add(what)
+            self._log.warn(
+                "{output}: the {store} is full ({problem}); {what}",
+                output=self.tally.output,
+                store="spool" if self.store.durable else "queue",
+                problem=problem,
+                what=what,
+            )
+
+    # -- writing --
+
+    def _go(self) -> None:
+        if not self._running and self._ended is None:
+            Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> None:
         """
         Write until nothing is left.
         """
         self._running = True
-        while self._waiting:
-            batch = self._writing = self._gather()
+        while chunk := self._next():
             try:
-                await self._write(batch.data)
+                refused = await self._write(chunk)
             except Gone as error:
                 self._log.error(
-                    "{output}: {error}; records are dropped from now on",
+                    "{output}: {error}; records are {what} from now on",
                     output=self.tally.output,
                     error=error,
+                    what="kept in the spool" if self.store.durable else "dropped",
                 )
-                self._end(CLOSED)
+                self._giveUp()
             except Exception:
                 self._end(STOPPED)
-            # Where the sink has ended meanwhile, the batch was counted then.
-            if self._writing is not None:
-                self._writing = None
-                self._release(batch)
-                self.tally.delivered += batch.count
-                self._announce()
+            else:
+                self._finish(chunk, refused)
         self._running = False
+        self._announce()
 
-    def _gather(self) -> _Batch:
+    def _next(self) -> Chunk | None:
         """
-        Take what goes out with the next write: as much as the limit of a write
+        Tell what goes out with the next write: as much as the limit of a write
         lets through, and no more than half of the queue, so that there is room
         for more while the write runs.
         """
+        if self._ended is not None or self._gone:
+            return None
+        if self._stopping and self.store.durable:
+            return None
         most = min(self.writeSize, self.capacity.limit // 2)
-        first = self._waiting.popleft()
-        count = first.count
-        pieces = [first.data]
-        size = len(first.data)
-        while self._waiting and size + len(self._waiting[0].data) <= most:
-            batch = self._waiting.popleft()
-            count += batch.count
-            pieces.append(batch.data)
-            size += len(batch.data)
-        return _Batch(first.number, count, b"".join(pieces))
+        try:
+            chunk = self.store.next(most, self.writeCount)
+        except NoRoom:
+            self._tryLater()
+            return None
+        self._settle()
+        return chunk
 
-    async def _write(self, data: bytes) -> None:
+    def _settle(self) -> None:
+        """
+        Count what a store has lost by itself: a spool can be damaged.
+        """
+        unstored = sum(_sum(each)[1] for each in self._unstored)
+        missing = self.tally.queued - unstored - self.store.count
+        if missing:
+            self.tally.drop(DAMAGED, missing)
+            self.tally.queued -= missing
+
+    async def _write(self, chunk: Chunk) -> int:
         """
         Write, however many attempts it takes.
 
+        @return: As L{IWriter.write}.
         @raise Gone: It never will be written.
         @raise Exception: It was not written, and the sink is being stopped.
         """
         failedAt: float | None = None
         while True:
             try:
-                await self.writer.write(data)
+                refused = await self.writer.write(chunk)
                 break
             except Gone:
                 raise
             except Exception as error:
+                delay = error.delay if isinstance(error, Later) else self.retryDelay
                 if failedAt is None:
                     failedAt = self.clock.seconds()
                     self._log.error(
@@ -393,9 +525,12 @@ class QueuedSink:
                     )
                 if self._stopping:
                     raise
-            self._retry = deferLater(self.clock, self.retryDelay)
+            self._stuck = True
+            self._announce()
+            self._retry = deferLater(self.clock, delay)
             await self._retry.addErrback(lambda cancelled: None)
             self._retry = None
+        self._stuck = False
         if failedAt is not None:
             self._log.info(
                 "{output}: writing goes on after {seconds:.1f} s; "
@@ -404,28 +539,63 @@ class QueuedSink:
                 seconds=self.clock.seconds() - failedAt,
                 count=self.tally.queued,
             )
+        return refused
 
     def _retryNow(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
 
-    def _end(self, reason: str) -> None:
+    def _finish(self, chunk: Chunk, refused: int) -> None:
         """
-        Give up what is held, and take nothing any more.
+        Count what was written.  Where the sink has ended meanwhile, it was
+        counted then.
         """
         if self._ended is None:
-            self._ended = reason
-        if self.tally.queued:
+            self.store.done()
+            self.tally.queued -= chunk.count
+            self.tally.delivered += chunk.count - refused
+            self.tally.drop(REFUSED, refused)
+            self._announce()
+
+    # -- ending --
+
+    def _giveUp(self) -> None:
+        """
+        Write nothing any more.
+        """
+        if self.store.durable:
+            self._gone = True
+        else:
+            self._end(CLOSED)
+
+    def _end(self, reason: str) -> None:
+        """
+        Take nothing any more, and give up what is not safe.
+        """
+        if self._ended is not None:
+            return
+        self._ended = reason
+        if self._storeAgain is not None:
+            self._storeAgain.cancel()
+            self._store()
+        kept = self.store.count if self.store.durable else 0
+        if kept:
+            self._log.info(
+                "{output}: {count} records stay in the spool",
+                output=self.tally.output,
+                count=kept,
+            )
+        lost = self.tally.queued - kept
+        if lost:
             self._log.error(
                 "{output}: {count} records are lost",
                 output=self.tally.output,
-                count=self.tally.queued,
+                count=lost,
             )
-        self.tally.drop(reason, self.tally.queued)
-        self.tally.queued = 0
-        self._size = 0
-        self._writing = None
-        self._waiting.clear()
+        self.tally.drop(reason, lost)
+        self.tally.queued = kept
+        self._unstored.clear()
+        self.store.close()
         self._announce()
 
     def _announce(self) -> None:
@@ -433,16 +603,37 @@ class QueuedSink:
         Tell those who wait for it that there is room, or that what they wait
         for is written or dropped.
         """
-        if self._size <= self.capacity.limit // 2:
-            self._full = self._dropping = False
+        ended = self._ended is not None
+        if ended or (
+            self.store.size <= self.capacity.limit // 2 and not self._unstored
+        ):
+            self._full = False
+            if not self._tight:
+                self._reported.clear()
         ready: list[Deferred[None]] = []
         if not self._full:
             ready, self._reliefs = self._reliefs, ready
-        oldest = self._writing or (self._waiting[0] if self._waiting else None)
-        while self._flushes and (oldest is None or oldest.number > self._flushes[0][0]):
+        while self._flushes and (ended or self._isFlushed(self._flushes[0][0])):
             ready.append(self._flushes.pop(0)[1])
         for deferred in ready:
             deferred.callback(None)
+
+    def _isFlushed(self, number: int) -> bool:
+        """
+        @param number: That of the newest part when the flush was asked for.
+        """
+        first = self.store.first()
+        if not self._unstored and (first is None or first > number):
+            return True
+        halted = self._stuck or self._gone or (self._stopping and not self._running)
+        return self.store.durable and halted
+
+
+def _sum(parts: Sequence[Part]) -> tuple[int, int]:
+    """
+    @return: The bytes, and the records.
+    """
+    return sum(len(data) for data, _ in parts), sum(count for _, count in parts)
 
 
 class IBlockingWriter(Interface):
@@ -450,7 +641,7 @@ class IBlockingWriter(Interface):
     Writes bytes somewhere and blocks meanwhile.
 
     The methods are those of L{IWriter}, but they return when they are done and
-    raise what L{IWriter.write} fails with.
+    raise what L{IWriter.write} fails with, and of a chunk they get the data.
     """
 
     def open() -> None:
@@ -502,10 +693,14 @@ class DaemonThread:
 
     @ivar reactor: Fires the Deferreds, in its thread.
     @ivar name: The name of the thread.
+    @ivar tend: Called in the thread after each function: does what is due
+        meanwhile, does not raise, and returns the seconds after which it is to
+        be called again if there is no function until then; L{None} for never.
     """
 
     reactor: IReactorFromThreads
     name: str
+    tend: Callable[[], float | None] = lambda: None
     _thread: Thread | None = field(default=None, init=False)
     _tasks: SimpleQueue[tuple[Callable[[], None], Deferred[None]] | None] = field(
         factory=SimpleQueue, init=False
@@ -529,7 +724,14 @@ class DaemonThread:
         self._tasks.put(None)
 
     def _work(self) -> None:
-        for function, done in iter(self._tasks.get, None):
+        while True:
+            try:
+                task = self._tasks.get(timeout=self.tend())
+            except Empty:
+                continue
+            if task is None:
+                break
+            function, done = task
             result: Failure | None = None
             try:
                 function()
@@ -559,11 +761,12 @@ class ThreadedWriter:
         """
         self.writer.open()
 
-    def write(self, data: bytes) -> Deferred[None]:
+    def write(self, chunk: Chunk) -> Deferred[int]:
         """
         See L{IWriter.write}.
         """
-        return self.runner.run(lambda: self.writer.write(data))
+        written = self.runner.run(lambda: self.writer.write(chunk.data))
+        return written.addCallback(lambda result: 0)
 
     def reopen(self) -> None:
         """

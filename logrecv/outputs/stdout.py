@@ -17,13 +17,13 @@ from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
 from logrecv.outputs.queue import (
     KEYWORDS,
-    Capacity,
     DaemonThread,
     Gone,
     IBlockingWriter,
     QueuedSink,
     ThreadedWriter,
 )
+from logrecv.outputs.spool import formOf, takeStore
 
 
 @implementer(IBlockingWriter)
@@ -77,7 +77,7 @@ class StreamWriter:
 def parseStdout(description: Description, surroundings: Surroundings) -> IRecordSink:
     """
     Make the sink of
-    C{stdout[:format=pretty|text|json][:text=TEMPLATE][:queue=SIZE][:full=drop|pause]}.
+    C{stdout[:format=pretty|text|json][:text=TEMPLATE][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]}.
 
     Without a format a person at a terminal gets C{pretty}, and a pipe or file
     gets C{json}.  There is colour on a terminal only, and not where the
@@ -94,10 +94,10 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
         "json": encodeJSON,
     }
     encode = takeFormat(description, formats, "pretty" if output.terminal else "json")
-    capacity = Capacity.take(description, full="drop")
+    capacity, store = takeStore(description, surroundings, "drop", formOf(encode))
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output)
     writer = ThreadedWriter(StreamWriter(output.stream), thread)
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
-        encode, writer, surroundings.reactor, surroundings.tally, capacity
+        encode, writer, surroundings.reactor, surroundings.tally, capacity, store
     )

@@ -178,7 +178,7 @@ class StockKindsTests(SynchronousTestCase):
         The error for a keyword that is none names those of every kind too.
         """
         error = self.assertRaises(DescriptionError, self.factory.make, "stdout:x=1")
-        self.assertIn("format=, full=, level=, logger=, queue=, text=", str(error))
+        self.assertIn("format=, full=, level=, logger=, queue=, spool=", str(error))
 
 
 class StandardOutputTests(SynchronousTestCase):

@@ -711,14 +711,18 @@ reactor.run()
 """
 
 
-def captureWarnings(case: SynchronousTestCase) -> list[str]:
+def captureWarnings(
+    case: SynchronousTestCase, source: type[object] = QueuedSink
+) -> list[str]:
     """
     Collect what the queue logs during a test.
+
+    @param source: What logs, if not the queue.
     """
     events: list[str] = []
 
     def observe(event: LogEvent) -> None:
-        if event.get("log_namespace") == QueuedSink.__module__ + ".QueuedSink":
+        if event.get("log_namespace") == f"{source.__module__}.{source.__name__}":
             events.append(formatEvent(event))
 
     globalLogPublisher.addObserver(observe)
