@@ -23,7 +23,8 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from logrecv import __version__
-from logrecv.counters import InputTally, OutputTally
+from logrecv.batches import Batches
+from logrecv.counters import InputTally, OutputTally, QuarantineTally
 from logrecv.web import answer
 
 
@@ -34,10 +35,14 @@ class TallyCollector:
 
     @ivar inputs: What came in.
     @ivar outputs: What became of it.
+    @ivar quarantine: What became of what was rejected.
+    @ivar batches: What came again.
     """
 
     inputs: Sequence[InputTally]
     outputs: Sequence[OutputTally]
+    quarantine: QuarantineTally
+    batches: Batches
 
     def collect(self) -> Iterator[Metric]:
         """
@@ -45,6 +50,12 @@ class TallyCollector:
         """
         yield from self._collectInputs()
         yield from self._collectOutputs()
+        yield from self._collectQuarantine()
+        yield CounterMetricFamily(
+            "logrecv_repeated_batches",
+            "Batches that had been taken before and were not taken again.",
+            self.batches.repeated,
+        )
         yield InfoMetricFamily(
             "logrecv_build", "The version that runs.", {"version": __version__}
         )
@@ -98,13 +109,36 @@ class TallyCollector:
         queued = GaugeMetricFamily(
             "logrecv_output_queued", "Records that wait.", labels=["output"]
         )
+        restored = CounterMetricFamily(
+            "logrecv_output_restored",
+            "Records that an earlier run left in the output's spool.",
+            labels=["output"],
+        )
         for tally in self.outputs:
+            restored.add_metric([tally.output], tally.restored)
             delivered.add_metric([tally.output], tally.delivered)
             filtered.add_metric([tally.output], tally.filtered)
             queued.add_metric([tally.output], tally.queued)
             for reason, count in tally.dropped.items():
                 dropped.add_metric([tally.output, reason], count)
-        yield from (delivered, filtered, dropped, queued)
+        yield from (delivered, filtered, dropped, queued, restored)
+
+    def _collectQuarantine(self) -> Iterator[Metric]:
+        kept = CounterMetricFamily(
+            "logrecv_quarantined",
+            "Rejected payloads that were written to the quarantine.",
+            labels=["reason"],
+        )
+        dropped = CounterMetricFamily(
+            "logrecv_quarantine_dropped",
+            "Rejected payloads that the quarantine could not keep.",
+            labels=["reason"],
+        )
+        for reason, count in self.quarantine.kept.items():
+            kept.add_metric([reason], count)
+        for reason, count in self.quarantine.dropped.items():
+            dropped.add_metric([reason], count)
+        yield from (kept, dropped)
 
 
 class Console:
@@ -115,14 +149,23 @@ class Console:
     router: ClassVar[Klein] = Klein()
 
     def __init__(
-        self, inputs: Sequence[InputTally], outputs: Sequence[OutputTally]
+        self,
+        inputs: Sequence[InputTally],
+        outputs: Sequence[OutputTally],
+        quarantine: QuarantineTally | None = None,
+        batches: Batches | None = None,
     ) -> None:
         """
         @param inputs: What came in.
         @param outputs: What became of it.
+        @param quarantine: What became of what was rejected, if that is kept.
+        @param batches: What came again, if that is known.
         """
+        tallies = TallyCollector(
+            inputs, outputs, quarantine or QuarantineTally(), batches or Batches()
+        )
         self._registry = CollectorRegistry()
-        self._registry.register(TallyCollector(inputs, outputs))
+        self._registry.register(tallies)
         ProcessCollector(registry=self._registry)
 
     def resource(self) -> IResource:

@@ -57,19 +57,21 @@ class InputTally:
 class OutputTally:
     """
     What became of the records one output was given:
-    C{taken = filtered + delivered + queued + sum(dropped)}.
+    C{taken + restored = filtered + delivered + queued + sum(dropped)}.
 
     @ivar output: The output's label: its position and kind, C{"1-file"}.
     @ivar filtered: Records that the output's filter kept back.
     @ivar delivered: Records that reached where the output sends them.
     @ivar queued: Records that wait.
     @ivar dropped: Records given up, by reason.
+    @ivar restored: Records that an earlier run left in the output's spool.
     """
 
     output: str
     filtered: int = 0
     delivered: int = 0
     queued: int = 0
+    restored: int = 0
     dropped: dict[str, int] = field(factory=dict)
 
     def drop(self, reason: str, count: int) -> None:
@@ -80,3 +82,33 @@ class OutputTally:
         """
         if count:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+
+@define(eq=False)
+class QuarantineTally:
+    """
+    What became of payloads that were to be kept in quarantine.
+
+    @ivar kept: Those that were written, by the reason they were rejected for.
+    @ivar dropped: Those that were not, by why.
+    """
+
+    kept: dict[str, int] = field(factory=dict)
+    dropped: dict[str, int] = field(factory=dict)
+
+    def keep(self, reason: str) -> None:
+        """
+        Count a payload that was written.
+
+        @param reason: One of the constants of L{logrecv.wire.errors}, or
+            L{logrecv.quarantine.REFUSED}.
+        """
+        self.kept[reason] = self.kept.get(reason, 0) + 1
+
+    def drop(self, reason: str, count: int) -> None:
+        """
+        Count payloads that were not.
+
+        @param reason: A short name out of a fixed set.
+        """
+        self.dropped[reason] = self.dropped.get(reason, 0) + count

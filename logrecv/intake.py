@@ -12,16 +12,18 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from logrecv.batches import Batches
 from logrecv.counters import InputTally
-from logrecv.interfaces import IRecordSink
+from logrecv.interfaces import IQuarantine, IRecordSink
+from logrecv.quarantine import KeepNothing
 from logrecv.record import Origin, Record
 from logrecv.wire import fields, forms, lines, pickles
 from logrecv.wire.errors import PRESSURE, WireError
 
 _T = TypeVar("_T")
 
-#: The attributes of a record, and the bytes that they came in.
-_Sized: TypeAlias = tuple[dict[str, object], int]
+#: Makes the record of something that was parsed, given its origin.
+_Make: TypeAlias = Callable[[_T, Origin], Record]
 
 
 def _tallies() -> dict[str, InputTally]:
@@ -43,11 +45,15 @@ class Intake:
     @ivar sink: Where the records go.
     @ivar clock: Tells the time of reception.
     @ivar tallies: What came in, by C{via}.
+    @ivar quarantine: Keeps the payloads of which no record can be made.
+    @ivar batches: Remembers what was taken.
     """
 
     sink: IRecordSink
     clock: IReactorTime
     tallies: dict[str, InputTally] = field(factory=_tallies)
+    quarantine: IQuarantine = field(factory=KeepNothing)
+    batches: Batches = field(factory=Batches)
     _pressing: int = field(default=0, init=False)
 
     def takeFrames(self, payloads: Sequence[bytes], peer: str) -> Deferred[None] | None:
@@ -89,27 +95,42 @@ class Intake:
         @raise UnderPressure: There is no room for it.  It has been counted.
         """
 
-        def parse() -> list[_Sized]:
-            return [(forms.parseForm(body), len(body))]
+        def parse(body: bytes) -> list[dict[str, object]]:
+            return [forms.parseForm(body)]
 
-        return self._takeAll("http", peer, parse)
+        def make(attributes: dict[str, object], origin: Origin) -> Record:
+            return fields.makeRecord(attributes, origin, len(body))
 
-    def takeJSON(self, body: bytes, peer: str) -> Deferred[None] | None:
+        return self._takeAll("http", peer, body, parse, make)
+
+    def takeJSON(
+        self, body: bytes, peer: str, batch: str | None = None
+    ) -> Deferred[None] | None:
         """
         Take an object, an array or lines of JSON: all of the records in it, or
         none if one of them cannot be taken.
 
+        @param batch: What its sender calls it.  What was taken before under the
+            same name is not taken again.
         @return: As L{IRecordSink.deliver}.
         @raise WireError: It cannot be taken.  It has been counted.
         @raise UnderPressure: There is no room for it.  It has been counted.
         """
 
-        def parse() -> list[_Sized]:
-            # What a record may take depends on its own size, not on that of
-            # the others which came with it.
-            return [(each, lines.sizeOf(each)) for each in lines.parseJSON(body)]
+        # Who sends batches divides one that is rejected, and sends the parts.
+        keep = batch is None or b"\n" not in body.strip()
 
-        return self._takeAll("json", peer, parse)
+        def take() -> Deferred[None] | None:
+            return self._takeAll(
+                "json", peer, body, lines.parseJSON, lines.makeRecord, keep
+            )
+
+        if batch is None:
+            return take()
+        if self.batches.isRepeated(batch):
+            return None
+        with self.batches.taking(batch):
+            return take()
 
     def reject(self, via: str, reason: str, count: int = 1) -> None:
         """
@@ -131,10 +152,17 @@ class Intake:
                 records.append(fields.makeRecord(attributes, origin, len(payload)))
             except WireError as error:
                 tally.reject(error.reason)
+                self.quarantine.keep(payload, error.reason, origin)
         return self._handOn(records, tally)
 
     def _takeAll(
-        self, via: str, peer: str, parse: Callable[[], list[_Sized]]
+        self,
+        via: str,
+        peer: str,
+        body: bytes,
+        parse: Callable[[bytes], list[_T]],
+        make: _Make[_T],
+        keep: bool = True,
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
         if self._pressing:
@@ -143,14 +171,13 @@ class Intake:
         origin = self._origin(via, peer)
         count = 1
         try:
-            parsed = parse()
+            parsed = parse(body)
             count = len(parsed)
-            records = [
-                fields.makeRecord(attributes, origin, size)
-                for attributes, size in parsed
-            ]
+            records = [make(each, origin) for each in parsed]
         except WireError as error:
             tally.reject(error.reason, count)
+            if keep:
+                self.quarantine.keep(body, error.reason, origin)
             raise
         return self._handOn(records, tally)
 

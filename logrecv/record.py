@@ -8,14 +8,18 @@ that cannot disagree with it.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
 #: A value that has a JSON form as it stands.
-JSONValue: TypeAlias = (
-    "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
-)
+if TYPE_CHECKING:
+    JSONValue: TypeAlias = (
+        "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
+    )
+else:
+    # msgspec reads no recursive types.
+    JSONValue = Any
 
 
 class Origin(Struct, frozen=True):
@@ -50,7 +54,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     @ivar args: The template's arguments as text, beside C{msg}.
     @ivar exc_text: The traceback, as the client formatted it.
     @ivar extra: Every other attribute, as plain JSON values.
-    @ivar received: Where the record came from.
+    @ivar received: Where the record came from: from whom the first logrecv had
+        it.
+    @ivar hops: From whom each further logrecv had it, in their order.
     @ivar repaired: The names of the fields that could not be kept as sent.
     """
 
@@ -78,4 +84,5 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     stack_info: str | None = None
     extra: dict[str, JSONValue] | None = None
     received: Origin
+    hops: list[Origin] | None = None
     repaired: list[str] | None = None

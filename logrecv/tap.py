@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
@@ -21,20 +22,25 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from logrecv import __version__
+from logrecv.batches import Batches, StoredBatches
 from logrecv.console import Console
 from logrecv.counters import InputTally
+from logrecv.descriptions import sizeInBytes
 from logrecv.inputs.admission import Admission, network
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
 from logrecv.inputs.http import RecordSite
 from logrecv.inputs.passwords import PasswordFile
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
+from logrecv.inputs.turns import Turns
 from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, parseAddress
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
-from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.interfaces import IQuarantine, IRecordSink, IReopenable
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.parser import OutputFactory
+from logrecv.outputs.queue import DaemonThread
+from logrecv.quarantine import KeepNothing, Quarantine, Segments, usableDirectory
 from logrecv.service import ReceiverService
 from logrecv.web import QuietSite
 
@@ -94,7 +100,6 @@ class Options(UsageOptions):
     What cannot be used ends the program: one line on standard error, status 1.
     """
 
-    synopsis = "[options]"
     longdesc = (
         "Receives the records of Python's network logging handlers. "
         "Without an input option, SocketHandler is served on 127.0.0.1:9020, "
@@ -117,6 +122,26 @@ class Options(UsageOptions):
             None,
             "Take records over HTTP only from the users in this file: lines of "
             "NAME:HASH with bcrypt hashes, as htpasswd -nB prints them.",
+        ],
+        [
+            "quarantine",
+            None,
+            None,
+            "Keep payloads of which no record can be made in this directory; "
+            "logrecv replay sends them again.",
+        ],
+        [
+            "quarantine-limit",
+            None,
+            None,
+            "Bytes that the directory may hold, such as 64M, the default.",
+        ],
+        [
+            "state",
+            None,
+            None,
+            "Remember in this directory, over a restart, which batches of a "
+            "forwarding logrecv were taken.",
         ],
     ]
     compData: ClassVar[object] = None
@@ -208,7 +233,11 @@ class Options(UsageOptions):
                 given[name] = given[name] or [default]
         given["output"] = given["output"] or ["stdout"]
         reactor = self._getReactor()
-        outputs = OutputFactory(reactor)
+        self["quarantine"] = self._makeQuarantine(reactor)
+        self["batches"] = self._makeBatches()
+        outputs = OutputFactory(
+            reactor, quarantine=self["quarantine"], batches=self["batches"]
+        )
 
         def stream(text: str) -> StreamAddress:
             return parseStreamAddress(reactor, text)
@@ -263,11 +292,56 @@ class Options(UsageOptions):
         except ValueError as error:
             raise UsageError(f"--http-passwords {path!r}: {error}") from None
 
+    def _makeQuarantine(self, reactor: Any) -> IQuarantine:
+        directory, limit = self["quarantine"], self["quarantine-limit"]
+        if directory is None:
+            if limit is not None:
+                raise UsageError(
+                    f"--quarantine-limit {limit!r}: there is no --quarantine"
+                )
+            return KeepNothing()
+        try:
+            segments = Segments(usableDirectory(directory))
+        except ValueError as error:
+            raise UsageError(f"--quarantine {directory!r}: {error}") from None
+        if limit is not None:
+            try:
+                segments.limit = sizeInBytes(limit)
+            except ValueError as error:
+                raise UsageError(f"--quarantine-limit {limit!r}: {error}") from None
+        return Quarantine(segments, DaemonThread(reactor, "quarantine"), reactor)
+
+    def _makeBatches(self) -> Batches:
+        directory = self["state"]
+        if directory is None:
+            return Batches()
+        try:
+            return StoredBatches(usableDirectory(directory))
+        except ValueError as error:
+            raise UsageError(f"--state {directory!r}: {error}") from None
+
     def _number(self, option: str, most: int) -> int:
         text = self[option]
         if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= most:
             return int(text)
         raise UsageError(f"--{option} {text!r}: must be a number from 1 to {most}")
+
+
+class CannotStart(SystemExit, Exception):
+    """
+    Ends the program with status 1.
+
+    It is an L{Exception} too, because that is what twistd catches to remove its
+    pid file and to tell the process that waits for the daemon: on a bare
+    L{SystemExit} that would wait for ever.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """
+        @param reason: Why, in one line.
+        """
+        super().__init__(reason)
+        self.code = 1
 
 
 @define(eq=False, slots=False)
@@ -308,7 +382,9 @@ class CommandLineService(ReceiverService):
             start()
         except (CannotListenError, OSError) as error:
             line = " ".join(str(error).split())
-            raise SystemExit(f"logrecv: {line}") from None
+            # Runners have replaced sys.stderr by their log.
+            print(f"logrecv: {line}", file=sys.__stderr__)
+            raise CannotStart(line) from None
 
     def _hurryUp(self, number: int, frame: object) -> None:
         self.reactor.callFromThread(self.hurry)
@@ -338,10 +414,11 @@ class _Inputs:
         reactor, maxRecord = options["reactor"], options["maxRecord"]
         passwords = options["passwords"]
         unfinished = Unfinished(reactor)
+        turns = Turns(reactor)
         inputs: list[IService] = []
         for address in options["tcp"]:
             records = RecordFactory(intake, maxRecord, unfinished)
-            inputs.append(self._stream(address, records, "tcp"))
+            inputs.append(self._stream(address, records, "tcp", turns))
         for address in options["udp"]:
             datagrams = RecordDatagramProtocol(intake, maxRecord, options["admission"])
             restricted = bool(options["admission"].networks)
@@ -350,15 +427,16 @@ class _Inputs:
             )
         for address in options["http"]:
             site = RecordSite(intake, reactor, maxRecord, unfinished, passwords)
-            inputs.append(self._stream(address, site, "http"))
+            inputs.append(self._stream(address, site, "http", turns))
         return inputs
 
     def _stream(
-        self, address: StreamAddress, factory: IProtocolFactory, via: str
+        self, address: StreamAddress, factory: IProtocolFactory, via: str, turns: Turns
     ) -> StreamInput:
         admission: Admission = self.options["admission"]
+        tally = self.intake.tallies[via]
         connections = Connections(
-            factory, self.intake.tallies[via], self.options["reactor"], admission
+            factory, tally, self.options["reactor"], admission, turns
         )
         restricted = bool(
             admission.networks
@@ -377,7 +455,12 @@ def _makeConsole(options: Options, intake: Intake) -> list[IService]:
     Make what shows the counters, on each address of the console.
     """
     reactor = options["reactor"]
-    console = Console(list(intake.tallies.values()), options["outputs"].tallies)
+    console = Console(
+        list(intake.tallies.values()),
+        options["outputs"].tallies,
+        intake.quarantine.tally,
+        intake.batches,
+    )
     site = QuietSite(console.resource(), reactor=reactor)
     connections = Connections(site, InputTally("console"), reactor)
     return [
@@ -394,12 +477,15 @@ def makeService(options: Options) -> CommandLineService:
     """
     sinks: list[IRecordSink] = options["sinks"]
     sink = sinks[0] if len(sinks) == 1 else FanOut(sinks)
-    intake = Intake(sink, options["reactor"])
+    quarantine: IQuarantine = options["quarantine"]
+    batches: Batches = options["batches"]
+    intake = Intake(sink, options["reactor"], quarantine=quarantine, batches=batches)
+    keepers = [each for each in [quarantine, batches] if IService.providedBy(each)]
     candidates = [*options["outputs"].sinks, options["passwords"]]
     return CommandLineService(
         sink,
         _Inputs(options, intake).make(),
-        _makeConsole(options, intake),
+        [*_makeConsole(options, intake), *keepers],
         tallies=options["outputs"].tallies,
         drain=options["drainSeconds"],
         clock=options["reactor"],

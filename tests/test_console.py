@@ -9,7 +9,7 @@ from treq.testing import StubTreq
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.console import Console
-from logrecv.counters import InputTally, OutputTally
+from logrecv.counters import InputTally, OutputTally, QuarantineTally
 
 
 class ConsoleTests(SynchronousTestCase):
@@ -23,7 +23,8 @@ class ConsoleTests(SynchronousTestCase):
         """
         self.input = InputTally("tcp")
         self.output = OutputTally("1-file")
-        console = Console([self.input], [self.output])
+        self.quarantine = QuarantineTally()
+        console = Console([self.input], [self.output], self.quarantine)
         self.treq = StubTreq(console.resource())
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str]:
@@ -84,6 +85,17 @@ class ConsoleTests(SynchronousTestCase):
         dropped = "logrecv_output_dropped_total"
         self.assertEqual(samples[dropped, "1-file", "queue-full"], 4)
         self.assertNotIn((dropped, "1-file", "stopped"), samples)
+
+    def test_quarantine(self) -> None:
+        """
+        What became of rejected payloads is shown.
+        """
+        self.quarantine.keep("malformed")
+        self.quarantine.keep("malformed")
+        self.quarantine.drop("queue-full", 3)
+        samples = self.samples()
+        self.assertEqual(samples["logrecv_quarantined_total", "malformed"], 2)
+        self.assertEqual(samples["logrecv_quarantine_dropped_total", "queue-full"], 3)
 
     def test_process(self) -> None:
         """

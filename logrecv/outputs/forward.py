@@ -30,7 +30,9 @@ from zope.interface import implementer
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import Surroundings
-from logrecv.outputs.queue import Capacity, IWriter, QueuedSink
+from logrecv.outputs.queue import IWriter, QueuedSink
+from logrecv.outputs.spool import takeStore
+from logrecv.outputs.store import Chunk
 from logrecv.record import Record
 from logrecv.wire.frames import PREFIX
 
@@ -233,15 +235,16 @@ class EndpointWriter:
         """
         self._service.startService()
 
-    def write(self, data: bytes) -> Deferred[None]:
+    def write(self, chunk: Chunk) -> Deferred[int]:
         """
         See L{IWriter.write}.
         """
-        return Deferred.fromCoroutine(self._send(data))
+        return Deferred.fromCoroutine(self._send(chunk.data))
 
-    async def _send(self, data: bytes) -> None:
+    async def _send(self, data: bytes) -> int:
         connected = await self._service.whenConnected(failAfterFailures=1)
         await cast(ForwardProtocol, connected).send(data)
+        return 0
 
     def reopen(self) -> None:
         """
@@ -317,15 +320,19 @@ def _checkParts(kind: str, description: Description) -> None:
 def parseForward(description: Description, surroundings: Surroundings) -> IRecordSink:
     """
     Make the sink of
-    C{forward:tcp:HOST:PORT[:queue=SIZE][:full=drop|pause]}, or with any other
-    client endpoint description in the place of C{tcp:HOST:PORT}.
+    C{forward:tcp:HOST:PORT[:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]},
+    or with any other client endpoint description in the place of C{tcp:HOST:PORT}.
 
     @raise logrecv.descriptions.DescriptionError: The description cannot be
         used.
     """
+    if description.positional[:1] in (["http"], ["https"]):
+        from logrecv.outputs.forward_http import parseForwardHTTP
+
+        return parseForwardHTTP(description, surroundings)
     reactor = surroundings.reactor
     # All that is left after the queue's keywords is the endpoint's.
-    capacity = Capacity.take(description, full="drop")
+    capacity, store = takeStore(description, surroundings, "drop", "frames")
     writer = EndpointWriter(_clientEndpoint(description, reactor), reactor)
     return QueuedSink(
         encodeFrames,
@@ -333,6 +340,7 @@ def parseForward(description: Description, surroundings: Surroundings) -> IRecor
         reactor,
         surroundings.tally,
         capacity,
+        store,
         writeSize=WRITE_SIZE,
         retryDelay=INITIAL_DELAY,
     )

@@ -12,8 +12,11 @@ from typing import Final, NoReturn
 from msgspec import DecodeError
 from msgspec.json import Decoder, encode
 
+from logrecv.record import Origin, Record
+from logrecv.wire import fields
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
 from logrecv.wire.fields import STANDARD, isoTime
+from logrecv.wire.forwarded import readForwarded
 
 #: The most records that one body may have: a hundred bytes for each in the
 #: largest body taken by default, where a record as JSON has several hundred.
@@ -31,14 +34,15 @@ _POSITION: Final = re.compile(r" \(byte ([0-9]+)\)$")
 _decode: Final = Decoder().decode
 
 
-def parseJSON(body: bytes) -> list[dict[str, object]]:
+def parseJSON(body: bytes) -> list[dict[str, object] | Record]:
     """
     Read the records of a body, each an object either of plain LogRecord
-    attributes or in the form that a L{logrecv.record.Record} is written in.
+    attributes or in the form that a L{Record} is written in.
 
     @param body: JSON: an object, an array of objects, or lines with an object
         on each that is not blank.  UTF-8, with or without a byte order mark.
-    @return: The attributes of each record.
+    @return: The attributes of each record; or the record itself, where it comes
+        from another logrecv.
     @raise WireError: C{MALFORMED}, the body is something else; C{TOO_COMPLEX},
         it is nested too deeply or has more than L{RECORDS} records.
     """
@@ -51,9 +55,24 @@ def parseJSON(body: bytes) -> list[dict[str, object]]:
         if not _hasLines(body):
             raise _malformed(body, str(error)) from None
         values = _lines(body)
-    if len(values) > RECORDS:
-        raise WireError(TOO_COMPLEX, f"there are more than {RECORDS} records")
-    return [_attributes(value) for value in values]
+    return [readForwarded(value) or _attributes(value) for value in values]
+
+
+def makeRecord(parsed: dict[str, object] | Record, origin: Origin) -> Record:
+    """
+    Make a record of what L{parseJSON} gave for it.
+
+    @param origin: Where it came from.
+    @return: The record; one that comes from another logrecv has that as a
+        further hop.
+    @raise WireError: As L{fields.makeRecord}.
+    """
+    if isinstance(parsed, Record):
+        parsed.hops = [*(parsed.hops or ()), origin]
+        return parsed
+    # What a record may take depends on its own size, not on that of the others
+    # which came with it.
+    return fields.makeRecord(parsed, origin, sizeOf(parsed))
 
 
 def sizeOf(attributes: dict[str, object]) -> int:
@@ -72,13 +91,15 @@ def _whole(body: bytes) -> list[dict[str, object]]:
     value = _decoded(body)
     if not isinstance(value, list):
         return [_object(value, "the body")]
+    if len(value) > RECORDS:
+        raise _tooMany()
     return [
         _object(item, f"item {number}") for number, item in enumerate(value, start=1)
     ]
 
 
 def _lines(body: bytes) -> list[dict[str, object]]:
-    values = []
+    values: list[dict[str, object]] = []
     for number, line in enumerate(body.split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -87,8 +108,14 @@ def _lines(body: bytes) -> list[dict[str, object]]:
         except ValueError as error:
             problem = _POSITION.sub("", str(error))
             raise WireError(MALFORMED, f"line {number}: {problem}") from None
+        if len(values) == RECORDS:
+            raise _tooMany()
         values.append(_object(value, f"line {number}"))
     return values
+
+
+def _tooMany() -> WireError:
+    return WireError(TOO_COMPLEX, f"there are more than {RECORDS} records")
 
 
 def _hasLines(body: bytes) -> bool:

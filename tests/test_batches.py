@@ -1,0 +1,212 @@
+"""
+Tests for L{logrecv.batches}.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from attrs import define
+from twisted.application.service import IService
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from logrecv import batches
+from logrecv.batches import REMEMBERED, Batches, StoredBatches, isName
+
+
+class NameTests(SynchronousTestCase):
+    """
+    L{isName}.
+    """
+
+    def test_names(self) -> None:
+        """
+        A name is visible ASCII, and not much of it.
+        """
+        for text in ("a", "faaad99b241cfd49-1/0/1", "~" * 200):
+            self.assertTrue(isName(text), text)
+        for text in ("", "a b", "é", "a\n", "a" * 201, "\x7f"):
+            self.assertFalse(isName(text), text)
+
+
+class BatchesTests(SynchronousTestCase):
+    """
+    L{Batches}.
+    """
+
+    def test_repeated(self) -> None:
+        """
+        What was taken is known when it comes again, which is counted.
+        """
+        memory = Batches()
+        self.assertFalse(memory.isRepeated("a"))
+        with memory.taking("a"):
+            pass
+        self.assertTrue(memory.isRepeated("a"))
+        self.assertFalse(memory.isRepeated("b"))
+        self.assertEqual(memory.repeated, 1)
+
+    def test_notTaken(self) -> None:
+        """
+        What could not be taken may come again.
+        """
+        memory = Batches()
+        with self.assertRaises(ValueError), memory.taking("a"):
+            raise ValueError
+        self.assertFalse(memory.isRepeated("a"))
+
+    def test_bounded(self) -> None:
+        """
+        The oldest are forgotten.
+        """
+        memory = Batches()
+        for number in range(REMEMBERED + 1):
+            with memory.taking(str(number)):
+                pass
+        self.assertFalse(memory.isRepeated("0"))
+        self.assertTrue(memory.isRepeated("1"))
+
+
+@define
+class FakeSpool:
+    """
+    Something with an end.
+    """
+
+    path: str
+    last: int
+
+
+class StoredBatchesTests(SynchronousTestCase):
+    """
+    L{StoredBatches}.
+    """
+
+    def setUp(self) -> None:
+        self.directory = os.path.abspath(self.mktemp())
+
+    def make(self) -> StoredBatches:
+        stored = StoredBatches(self.directory)
+        verifyObject(IService, stored)
+        stored.startService()
+        self.addCleanup(stored.stopService)
+        return stored
+
+    def take(self, stored: Batches, name: str) -> None:
+        with stored.taking(name):
+            pass
+
+    def test_restart(self) -> None:
+        """
+        Names outlive the process, whether it is stopped or not.
+        """
+        first = self.make()
+        self.take(first, "a")
+        second = self.make()
+        self.assertTrue(second.isRepeated("a"))
+        self.assertFalse(second.isRepeated("b"))
+
+    def test_notTaken(self) -> None:
+        """
+        What could not be taken is not remembered.
+        """
+        first = self.make()
+        with self.assertRaises(ValueError), first.taking("a"):
+            raise ValueError
+        self.take(first, "b")
+        second = self.make()
+        self.assertFalse(second.isRepeated("a"))
+        self.assertTrue(second.isRepeated("b"))
+
+    def test_bounded(self) -> None:
+        """
+        The file does not grow for ever, and the newest names are read from it.
+        """
+        self.patch(batches, "REMEMBERED", 10)
+        self.patch(batches, "_SURPLUS", 5)
+        first = self.make()
+        for number in range(40):
+            self.take(first, str(number))
+        with sqlite3.connect(Path(self.directory, "batches.sqlite")) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM batches").fetchone()
+        self.assertLessEqual(count, 15)
+        second = self.make()
+        known = [second.isRepeated(str(number)) for number in range(40)]
+        self.assertEqual(known, [False] * 30 + [True] * 10)
+
+    def test_unfinished(self) -> None:
+        """
+        After a process was killed while it took a batch, the spools are told
+        where that began; once.
+        """
+        first = self.make()
+        first.spools += [FakeSpool("/a", 7), FakeSpool("/b", 8)]
+        killed = first.taking("x")
+        killed.__enter__()
+        second = StoredBatches(self.directory)
+        self.assertEqual(second.unfinished("/a"), 7)
+        self.assertEqual(second.unfinished("/b"), 8)
+        self.assertIsNone(second.unfinished("/c"))
+        second.startService()
+        self.addCleanup(second.stopService)
+        self.assertIsNone(second.unfinished("/a"))
+        self.assertFalse(second.isRepeated("x"))
+
+    def test_finished(self) -> None:
+        """
+        Otherwise they are told nothing.
+        """
+        first = self.make()
+        first.spools.append(FakeSpool("/a", 7))
+        self.take(first, "x")
+        self.assertRaises(ZeroDivisionError, self._fail, first)
+        self.assertIsNone(self.make().unfinished("/a"))
+
+    def _fail(self, stored: Batches) -> None:
+        with stored.taking("y"):
+            1 / 0  # noqa: B018
+
+    def test_damaged(self) -> None:
+        """
+        A file that is no database is set aside, which is said.
+        """
+        events: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            events.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        os.mkdir(self.directory)
+        path = Path(self.directory, "batches.sqlite")
+        path.write_bytes(b"hello" * 1000)
+        stored = self.make()
+        self.take(stored, "a")
+        self.assertIn("is no use", events[0])
+        aside = Path(f"{path}.damaged")
+        self.assertEqual(aside.read_bytes(), b"hello" * 1000)
+        self.assertTrue(self.make().isRepeated("a"))
+
+    def test_notStored(self) -> None:
+        """
+        Where names cannot be stored, batches are taken all the same, which is
+        said once.
+        """
+        events: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            events.append(formatEvent(event))
+
+        stored = self.make()
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        assert stored._connection is not None
+        stored._connection.execute("DROP TABLE batches")
+        self.take(stored, "a")
+        self.take(stored, "b")
+        self.assertTrue(stored.isRepeated("a"))
+        self.assertEqual(len([text for text in events if "stored" in text]), 1)
