@@ -25,7 +25,7 @@ from werkzeug.exceptions import HTTPException
 from logrecv import __version__
 from logrecv.batches import Batches
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
-from logrecv.web import answer
+from logrecv.web import Pages, answer
 
 
 @define(eq=False)
@@ -172,7 +172,7 @@ class Console:
         """
         Make the resource of the console.
         """
-        return self.router.resource()
+        return Pages(self.router.resource())
 
     @router.route("/healthz", methods=["GET", "HEAD"])
     def health(self, request: IRequest) -> bytes:

@@ -5,9 +5,13 @@ common.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.web.http import Request
 from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
+from werkzeug.exceptions import BadHost
 
 
 def answer(request: IRequest, code: int, text: str) -> bytes:
@@ -21,6 +25,38 @@ def answer(request: IRequest, code: int, text: str) -> bytes:
     request.setResponseCode(code)
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return text.encode("utf-8") + b"\n"
+
+
+class Pages(Resource):
+    """
+    The resource of a Klein application, for any client: Klein logs the
+    traceback of a Host header that is no name of a host.
+    """
+
+    isLeaf = True
+
+    def __init__(self, pages: IResource) -> None:
+        """
+        @param pages: The application's own resource.
+        """
+        super().__init__()
+        self._pages = pages
+
+    def render(self, request: IRequest) -> bytes | int:
+        """
+        Answer as the application does.
+        """
+        if (request.getHeader(b"host") or b"").isascii():
+            with suppress(BadHost):
+                result: bytes | int = self._pages.render(request)
+                return result
+        return self.renderBadHost(request)
+
+    def renderBadHost(self, request: IRequest) -> bytes:
+        """
+        Refuse a request.
+        """
+        return answer(request, 400, "the Host header is no name of a host")
 
 
 class QuietSite(Site):

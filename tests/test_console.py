@@ -105,6 +105,16 @@ class ConsoleTests(SynchronousTestCase):
         self.assertIn("logrecv_build_info", names)
         self.assertIn("process_resident_memory_bytes", names)
 
+    def test_oddHost(self) -> None:
+        """
+        A Host header that is no name of a host is refused, and logs nothing.
+        """
+        for host in ["a" * 64 + ".", "a..b", "\xff"]:
+            response = self.successResultOf(
+                self.treq.get("http://localhost/healthz", headers={"host": host})
+            )
+            self.assertEqual(response.code, 400, host)
+
     def test_others(self) -> None:
         """
         What is not here is refused with one line of plain text.

@@ -7,7 +7,6 @@ wrong one would lose its records and never notice.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from io import BytesIO
 from typing import Any, ClassVar, Final, cast
 
@@ -19,9 +18,8 @@ from twisted.python.failure import Failure
 from twisted.web.guard import BasicCredentialFactory
 from twisted.web.http import HTTPChannel
 from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource, Resource
+from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from werkzeug.exceptions import BadHost
 
 from logrecv.batches import isName
 from logrecv.inputs import page
@@ -29,7 +27,7 @@ from logrecv.inputs.passwords import Busy, PasswordFile
 from logrecv.inputs.peers import peerName
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake, UnderPressure
-from logrecv.web import QuietSite, answer
+from logrecv.web import Pages, QuietSite, answer
 from logrecv.wire.errors import (
     INCOMPLETE,
     MALFORMED,
@@ -134,6 +132,21 @@ class RecordPages:
         return _noContent(request)
 
 
+class _RecordPagesResource(Pages):
+    """
+    Those pages, where every record that is refused is counted.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        super().__init__(RecordPages(intake).router.resource())
+        self._intake = intake
+
+    def renderBadHost(self, request: IRequest) -> bytes:
+        if _via(request) == "json":
+            self._intake.reject("json", MALFORMED)
+        return super().renderBadHost(request)
+
+
 class RecordResource(Resource):
     """
     Receives from C{HTTPHandler}s, and JSON under C{records}.  It can be mounted
@@ -157,7 +170,7 @@ class RecordResource(Resource):
         self._intake = intake
         self._passwords = passwords
         self._maxRecord = maxRecord
-        self._pages: IResource = RecordPages(intake).router.resource()
+        self._pages = _RecordPagesResource(intake)
 
     def render(self, request: IRequest) -> bytes | int:
         """
@@ -207,7 +220,7 @@ class RecordResource(Resource):
         if method == b"POST" and path == b"/records":
             return self._takeJSON(request)
         if method in (b"GET", b"HEAD") and path == b"/":
-            return self._renderPage(request)
+            return self._pages.render(request)
         return self._refuse(request, method, path)
 
     def _isForm(self, request: IRequest, path: bytes) -> bool:
@@ -245,21 +258,10 @@ class RecordResource(Resource):
         if length > self._maxRecord:
             self._intake.reject("json", TOO_LONG)
             return answer(request, 413, self._tooLong())
-        return self._renderPage(request)
+        return self._pages.render(request)
 
     def _tooLong(self) -> str:
         return f"a request may hold {self._maxRecord} bytes; send less at once"
-
-    def _renderPage(self, request: IRequest) -> bytes | int:
-        # Klein decodes the host, and logs a failure of it with the traceback.
-        host = request.getHeader(b"host") or b""
-        if host.isascii():
-            with suppress(BadHost):
-                result: bytes | int = self._pages.render(request)
-                return result
-        if _via(request) == "json":
-            self._intake.reject("json", MALFORMED)
-        return answer(request, 400, "the Host header is no name of a host")
 
     def _refuse(self, request: IRequest, method: bytes, path: bytes) -> bytes:
         if method == b"POST":

@@ -60,7 +60,7 @@ WRITE_COUNT: Final = 10_000
 RETRY_DELAY: Final = 1.0
 
 #: Seconds that a sink being stopped gives its writer for what is queued.
-STOP_TIMEOUT: Final = 4.0
+STOP_TIMEOUT: Final = 1.0
 
 #: Seconds that it then gives its writer to close.
 CLOSE_TIMEOUT: Final = 1.0
@@ -352,7 +352,9 @@ class QueuedSink:
             self.tally.queued += count
             self._full = self._full or self.store.size >= self.capacity.limit
             if not self.capacity.pauses:
-                self._dropOldest(self.store.size - self.capacity.limit)
+                with suppress(NoRoom):
+                    self._dropOldest(self.store.size - self.capacity.limit)
+            self._settle()
             self._announce()
 
     def _append(self, parts: list[Part], size: int) -> bool:
