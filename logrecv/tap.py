@@ -68,8 +68,9 @@ _READING: Final = 0.8
 _CONNECTIONS: Final = 8192
 
 #: Files that a process has open beside its connections: its outputs, their
-#: rotation, its listening sockets, what its libraries hold; with room to spare.
-_OTHER_FILES: Final = 128
+#: rotation, its listening sockets, what its libraries hold; and the connections
+#: that are accepted only to be refused, up to 100 at a time on each port.
+_OTHER_FILES: Final = 192
 
 
 def raiseFileLimit() -> int:

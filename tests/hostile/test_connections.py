@@ -31,7 +31,7 @@ from tests.hostile.witness import (
 MANY = 2000
 
 #: Files that the service itself may have open beside connections.
-FEW = 128
+FEW = 192
 
 
 def connect(port: int, source: str = "127.0.0.1") -> socket.socket:
