@@ -509,6 +509,15 @@ class _RecordChannel(HTTPChannel):
         self.MAX_LENGTH = self.totalHeadersSize
         super().allContentReceived()
 
+    def requestDone(self, request: Request) -> None:
+        """
+        Go on with the next request, save after a page: it is what costs most,
+        and a person asks for it once.
+        """
+        if request.code == 200:
+            self.persistent = False
+        super().requestDone(request)
+
     def resumeProducing(self) -> None:
         """
         Read on, now that the client has read its answers.

@@ -141,10 +141,11 @@ class Spool:
             os.mkdir(self.directory, 0o700)
         self._takeLock()
         try:
-            self._open()
-        except Damaged as damage:
-            self._replace(damage)
-        self._removeUnfinished()
+            self._openOrReplace()
+            self._removeUnfinished()
+        except BaseException:
+            self._release()
+            raise
         self.batches.spools.append(self)
 
     def append(self, parts: Sequence[Part]) -> None:
@@ -155,7 +156,13 @@ class Spool:
             Row.make(self.last + number, self._gone, count, data)
             for number, (data, count) in enumerate(parts, start=1)
         ]
-        self._attempt(lambda: self._file.append(rows))
+        try:
+            self._attempt(lambda: self._file.append(rows))
+        except NoRoom:
+            if self.count:
+                raise
+            self._attempt(self._startOver)
+            self._attempt(lambda: self._file.append(rows))
         self.last += len(rows)
         size = sum(len(row.data) for row in rows)
         self.size += size
@@ -183,9 +190,14 @@ class Spool:
         first = self._gone + 1 if self._undeleted is None else self._undeleted
         self._gone = max(out.last, self._dropped)
         self._undeleted = first
-        # Where it cannot be noted now, it is with what is done next.
-        with suppress(NoRoom):
+        try:
             self._attempt(lambda: self._file.delete(first, self._gone))
+        except NoRoom:
+            # It is deleted with what is done next.
+            if not self.count:
+                with suppress(NoRoom):
+                    self._attempt(self._startOver)
+        else:
             self._undeleted = None
             self._note(0)
 
@@ -220,10 +232,7 @@ class Spool:
             self._sync.cancel()
             self._sync = None
         self.runner.end()
-        self._file.close()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._release()
 
     # -- opening --
 
@@ -236,6 +245,24 @@ class Spool:
             raise OSError(
                 f"another process uses the spool {self.directory}; give each its own"
             ) from None
+
+    def _release(self) -> None:
+        self._closeFile()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _openOrReplace(self) -> None:
+        """
+        @raise OSError: Neither can be done.
+        """
+        try:
+            self._open()
+        except Damaged as damage:
+            try:
+                self._replace(damage)
+            except Damaged as error:
+                raise OSError(f"{self.path}: {error}") from None
 
     def _open(self) -> None:
         """
@@ -360,8 +387,11 @@ class Spool:
         except Damaged as damage:
             found = damage
         try:
-            self._keepLog()
-            self._replace(found)
+            if os.path.exists(self.path):
+                self._keepLog()
+                self._replace(found)
+            else:
+                self._startOver()
             return operation()
         except (Damaged, OSError) as error:
             raise NoRoom(str(error)) from None
@@ -378,6 +408,22 @@ class Spool:
         with suppress(FileNotFoundError):
             os.unlink(self.path + _KEPT)
 
+    def _startOver(self) -> None:
+        """
+        Go on in a new file when nothing is held: on a disk that is full of the
+        log of the old one, nothing can be deleted from that.
+
+        @raise OSError: It cannot be done.
+        """
+        self._closeFile()
+        for name in (self.path, self.path + "-wal", self.path + "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+        self._file = SpoolFile.open(self.path, self.form)
+        self._undeleted = None
+        self._written = 0
+        self._emptyAt = self.checkpointSize
+
     def _replace(self, damage: Damaged) -> None:
         """
         Set the file aside, and go on in a new one with what is whole in it.
@@ -385,13 +431,19 @@ class Spool:
         @raise OSError: It cannot be done.
         @raise Damaged: The new one is damaged too.
         """
-        if self._file is not None:
-            self._file.close()
-        aside = self._setAside()
-        wreck = Wreck(aside)
-        with closing(wreck):
-            self._file = SpoolFile.open(self.path, self.form)
-            saved = self._takeOver(wreck)
+        self._closeFile()
+        now = datetime.fromtimestamp(self.clock.seconds(), UTC)
+        aside = f"{self.path}.damaged-{now:%Y%m%dT%H%M%S.%fZ}"
+        self._move(self.path, self.path + _KEPT, aside, aside + "-wal")
+        try:
+            with closing(Wreck(aside)) as wreck:
+                self._file = SpoolFile.open(self.path, self.form)
+                saved = self._takeOver(wreck)
+        except BaseException:
+            # As it was, so that it can be done later.
+            self._closeFile()
+            self._move(aside, aside + "-wal", self.path, self.path + "-wal")
+            raise
         self._log.error(
             "{output}: the spool was damaged ({damage}) and is set aside as {aside}; "
             "{saved} records in it were saved, {missing} batches are missing",
@@ -402,19 +454,22 @@ class Spool:
             missing=wreck.missing,
         )
 
-    def _setAside(self) -> str:
+    def _closeFile(self) -> None:
+        # There is none while the first one is being opened.
+        if self._file is not None:
+            self._file.close()
+
+    def _move(self, file: str, log: str, newFile: str, newLog: str) -> None:
         """
-        @return: The path that the file has now.
+        Rename a file and its log, and remove what else there is of the spool.
         """
-        now = datetime.fromtimestamp(self.clock.seconds(), UTC)
-        aside = f"{self.path}.damaged-{now:%Y%m%dT%H%M%S.%fZ}"
-        os.rename(self.path, aside)
-        with suppress(FileNotFoundError):
-            os.rename(self.path + _KEPT, aside + "-wal")
         for beside in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(self.path + beside)
-        return aside
+            if self.path + beside != log:
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path + beside)
+        os.replace(file, newFile)
+        with suppress(FileNotFoundError):
+            os.replace(log, newLog)
 
     def _takeOver(self, wreck: Wreck) -> int:
         """
@@ -424,20 +479,26 @@ class Spool:
         """
         saved = 0
         rows: list[Row] = []
+        after, flight = self._gone, None
+        if self._out is not None:
+            # It is here whole, whatever is left of it there.
+            after = self._out.last
+            rows.append(Row.make(after, 0, self._out.count, self._out.data))
+            flight = Flight.make(after, after, self._out.id)
         for row in wreck.rows():
-            if row.number > self._gone:
+            if row.number > after:
                 rows.append(Row.make(row.number, 0, row.records, row.data))
                 saved += row.records
-            if len(rows) == _TAKEN_OVER:
+            if len(rows) >= _TAKEN_OVER:
                 self._file.append(rows)
                 rows = []
         if rows:
             self._file.append(rows)
-        if wreck.flight is not None:
-            self._file.launch(wreck.flight)
-            if self._out is None:
-                self._flight = wreck.flight
-            self.last = max(self.last, wreck.flight.last)
+        if flight is None:
+            self._flight = flight = wreck.flight
+        if flight is not None:
+            self._file.launch(flight)
+            self.last = max(self.last, flight.last)
         self._undeleted = None
         self._recount()
         return saved
@@ -479,6 +540,8 @@ class Spool:
 
         def finish(result: object) -> None:
             self._emptying = False
+            if self._lock is None:
+                return  # It is closed.
             if self._written in began:
                 # The next write begins the log anew.
                 self._written = 0

@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -176,12 +177,14 @@ def _reading() -> Iterator[None]:
 
 def connect(path: str) -> sqlite3.Connection:
     """
-    Connect to a database in which every statement is a transaction of its own,
-    unless another is begun.
+    Connect to a database that is there, and in which every statement is a
+    transaction of its own, unless another is begun.
 
     @raise sqlite3.DatabaseError: It is none.
     """
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    # Not one that is made here, with the permissions that SQLite gives it.
+    uri = f"{Path(path).as_uri()}?mode=rw"
+    connection = sqlite3.connect(uri, timeout=_PATIENCE, isolation_level=None, uri=True)
     # Flushes are for whoever calls for a checkpoint.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -20,7 +20,7 @@ Part: TypeAlias = tuple[bytes, int]
 PART_RECORDS: Final = 500
 
 
-class NoRoom(Exception):
+class NoRoom(OSError):
     """
     Something could not be stored, and might be later.  Nothing of it was.
     """

@@ -5,13 +5,15 @@ spools that are damaged.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import socket
 import time
 from pathlib import Path
 
-from tests.e2e.programs import Service, freePort, waitUntil
+from tests.e2e.programs import Service, waitUntil
 from tests.faults.accounts import (
     CONSOLE,
     SOAK,
@@ -36,6 +38,21 @@ POINTS = [
 CRASHING = str(Path(__file__).with_name("crashing_spool.py"))
 
 
+def keptPort() -> int:
+    """
+    Find a port that nobody listens on, and that nobody will be given who does
+    not care for which: it stays free while a service is being restarted.
+    """
+    while True:
+        port = random.randrange(15_000, 30_000)
+        # Trial takes a global suppress for its own.
+        with (
+            contextlib.suppress(OSError),
+            socket.create_server(("127.0.0.1", port)),
+        ):
+            return port
+
+
 class ForwardTestCase(FaultTestCase):
     """
     A sender, a receiver and who is behind it.
@@ -46,9 +63,9 @@ class ForwardTestCase(FaultTestCase):
         Choose ports that stay the same over restarts.
         """
         super().setUp()
-        self.last = self.collect()
+        self.last = self.collect(keptPort())
 
-    def collect(self, port: int = 0) -> Receiver:
+    def collect(self, port: int) -> Receiver:
         """
         Start one who only takes.
         """
@@ -134,7 +151,7 @@ class KillTests(ForwardTestCase):
         kill for who does not, and the order stays.
         """
         kills, count = (50, 100_000) if SOAK else (6, 10_000)
-        ports = {"first": freePort(), "second": freePort()}
+        ports = {"first": keptPort(), "second": keptPort()}
         targets = {"first": ports["second"], "second": self.last.server_port}
         services = {
             name: self.relay(name, ports[name], targets[name]) for name in ports
@@ -175,8 +192,8 @@ class KillTests(ForwardTestCase):
         directory = self.directory / f"{point}-{when}-{number}"
         directory.mkdir()
         count = 4000
-        self.last = self.collect()
-        port = freePort()
+        self.last = self.collect(keptPort())
+        port = keptPort()
         target = self.last.server_port
         name = directory.name + "/one"
         runner = ("python", CRASHING, point, when, str(number))
@@ -208,7 +225,7 @@ class DownstreamTests(ForwardTestCase):
         dead, cycles, rate = (60.0, 10, 1000.0) if SOAK else (6.0, 2, 1000.0)
         target = self.last.server_port
         self.last.end()
-        port = freePort()
+        port = keptPort()
         service = self.relay("one", port, target)
         poster = self.post(port, 1_000_000_000, rate=rate)
         time.sleep(dead)

@@ -166,7 +166,7 @@ class DeadlineTests(TestCase):
         """
         client = await self.connect("http")
         client.transport.pauseProducing()
-        request = cases.request(b"GET /")
+        request = cases.request(b"GET /nothing")
         client.transport.write(request * 40_000)
         await deferLater(_reactor, 0.3)
         self.assertLess(self.unfinished.held, 100_001)

@@ -133,6 +133,24 @@ class RecordResourceTests(SynchronousTestCase):
         self.assertEqual(self.intake.tallies["json"].accepted, 7)
         self.assertEqual(self.sink.records[0].received.via, "json")
 
+    def test_batches(self) -> None:
+        """
+        A batch that comes again under its name is answered as before, and not
+        taken; a name that cannot be one is refused.
+        """
+        body = '{"message": "a"}'
+        for name, code in [
+            ("x-1/0", 204),
+            ("x-1/0", 204),
+            ("x-1/1", 204),
+            ("a b", 400),
+        ]:
+            headers = {**JSON, "logrecv-batch": name}
+            self.assertEqual(self.ask("POST", "/records", body, headers)[0], code)
+        self.assertEqual(self.messages(), ["a", "a"])
+        tally = self.intake.tallies["json"]
+        self.assertEqual((tally.received, tally.rejected), (3, {"malformed": 1}))
+
     def test_jsonAllOrNothing(self) -> None:
         """
         If one record of a request cannot be taken, none is: the answer names it,
@@ -566,6 +584,15 @@ class RecordSiteTests(SynchronousTestCase):
         """
         self.send(b"GET /?msg=a;levelno=50&name=b HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertEqual(self.sink.records[0].message, "a;levelno=50")
+
+    def test_onePage(self) -> None:
+        """
+        A page ends its connection: whoever asks for it again and again on one
+        costs no more than it takes to connect.
+        """
+        response, closed = self.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+        self.assertEqual(response.count(b" 200 "), 1)
+        self.assertTrue(closed)
 
     def test_noAccessLog(self) -> None:
         """

@@ -34,7 +34,7 @@ from logrecv.outputs.spool import (
     Spool,
     takeStore,
 )
-from logrecv.outputs.spoolfile import Flight, Row
+from logrecv.outputs.spoolfile import Damaged, Flight, Row
 from logrecv.outputs.store import Chunk, MemoryStore, NoRoom
 from tests.outputs.test_queue import (
     DirectRunner,
@@ -224,6 +224,32 @@ class StoreTests(SpoolTestCase):
             rows = other.execute("SELECT count(*) FROM parts").fetchone()
         self.assertEqual(rows, (0,))
 
+    def test_startsOver(self) -> None:
+        """
+        A spool that holds nothing does not depend on what cannot be deleted.
+        """
+        spool = self.makeSpool()
+        spool.append([(b"a", 1)])
+        self.nextOf(spool)
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            spool.done()
+            spool.append([(b"b", 1)])
+            self.assertEqual((spool.first(), spool.last), (2, 2))
+        spool.close()
+        self.assertEqual(os.stat(self.file).st_mode & 0o077, 0)
+        self.assertEqual(self.drain(self.makeSpool()), [b"b"])
+
+    def test_startsOverToTake(self) -> None:
+        """
+        Nor on what has no room.
+        """
+        spool = self.makeSpool()
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            spool.append([(b"a", 1)])
+        self.assertEqual(self.drain(spool), [b"a"])
+
     def test_logStaysSmall(self) -> None:
         """
         The log is emptied when it has grown.
@@ -337,6 +363,26 @@ class DamageTests(SpoolTestCase):
         self.assertIn(f"{2 * len(numbers)} records in it were saved", events[0])
         self.assertIn(f"{20 - len(numbers)} batches are missing", events[0])
 
+    def test_notReplaced(self) -> None:
+        """
+        Where the disk is too full to save anything, everything stays as it is
+        for another time.
+        """
+        self.fill()
+        data = bytearray(self.file.read_bytes())
+        data[4096] ^= 0xFF
+        self.file.write_bytes(data)
+
+        def fail(spool: Spool, wreck: Wreck) -> int:
+            raise NoRoom("full")
+
+        patched = self.patch(Spool, "_takeOver", fail)
+        self.assertRaises(OSError, self.makeSpool)
+        patched.restore()
+        self.assertEqual(self.file.read_bytes(), data)
+        self.assertEqual(list(Path(self.directory).glob("*damaged*")), [])
+        self.assertEqual(self.makeSpool().count, 40)
+
     def test_brokenRow(self) -> None:
         """
         Data that SQLite cannot know to be damaged is not sent.
@@ -356,27 +402,41 @@ class DamageTests(SpoolTestCase):
     def test_whileRunning(self) -> None:
         """
         A file that is found damaged while it is in use is replaced; what is out
-        is not sent twice.
+        is not sent twice, be it damaged or not.
         """
-        spool = self.makeSpool()
-        for number in range(50):
-            spool.append([(b"%04d" % number * 3000, 1)])
-        spool._file.checkpoint()
-        self.nextOf(spool, 12_000)
-        data = bytearray(self.file.read_bytes())
-        place = data.index(b"0040" * 10) // 4096 * 4096
-        with self.file.open("r+b") as file:
-            file.seek(place)
-            file.write(os.urandom(4096))
-        spool._file._connection.execute("PRAGMA cache_size = 0")
-        events = captureWarnings(self, Spool)
-        spool.done()
-        found = b"".join(self.drain(spool))
-        self.assertEqual(len(events), 1, events)
-        self.assertNotIn(b"0000", found[:4])
-        self.assertEqual(found[:4], b"0001")
-        self.assertEqual(found[-4:], b"0049")
-        self.assertEqual((spool.count, spool.size), (0, 0))
+        for damaged in (0, 40):
+            self.directory = os.path.abspath(self.mktemp())
+            spool = self.makeSpool()
+            for number in range(50):
+                spool.append([(b"%04d" % number * 3000, 1)])
+            spool._file.checkpoint()
+            self.nextOf(spool, 24_000)
+            data = bytearray(self.file.read_bytes())
+            place = data.index(b"%04d" % damaged * 10) // 4096 * 4096
+            with self.file.open("r+b") as file:
+                file.seek(place)
+                file.write(os.urandom(4096))
+            spool._file._connection.execute("PRAGMA cache_size = 0")
+            events = captureWarnings(self, Spool)
+            spool._attempt(self.raiseOnce())
+            self.assertEqual(len(events), 1, events)
+            self.assertEqual(self.nextOf(spool).data[:4], b"0000")
+            spool.done()
+            found = b"".join(self.drain(spool))
+            self.assertEqual((found[:4], found[-4:]), (b"0002", b"0049"))
+            self.assertEqual((spool.count, spool.size), (0, 0))
+
+    def raiseOnce(self) -> Any:
+        """
+        Make something that finds damage the first time that it is done.
+        """
+        errors = [Damaged("found")]
+
+        def find() -> None:
+            if errors:
+                raise errors.pop()
+
+        return find
 
     def test_logCut(self) -> None:
         """
