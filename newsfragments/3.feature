@@ -1,0 +1,1 @@
+Inputs are bounded against hostile peers: ``--allow``, ``--max-connections``, ``--max-connections-per-peer``, ``--http-passwords``, client certificates (``mtls:``), deadlines, a limit on all that is unfinished, and turns of bounded length; a listener that anybody can send to is named in a warning.
