@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: Seconds of work in one turn of the reactor, for all clients together.  The
 #: console is asked between turns, and needs some three of them for an answer.
-BUDGET: Final = 0.010
+BUDGET: Final = 0.005
 
 #: The most that one read takes, in bytes, and so what is worked at in one piece:
 #: up to 30 ms where everything in it is made to take long.

@@ -45,8 +45,8 @@ MAX_UNIX: Final = 262144
 
 #: Bytes and datagrams that are read before others get their turn: some ten
 #: milliseconds' work.
-READ_BYTES: Final = 64 * 1024
-READ_DATAGRAMS: Final = 256
+READ_BYTES: Final = 32 * 1024
+READ_DATAGRAMS: Final = 128
 
 #: Linux lets root have more than C{net.core.rmem_max} with this option
 #: (asm-generic/socket.h); the C{socket} module has no name for it.
