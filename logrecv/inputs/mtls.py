@@ -66,44 +66,20 @@ def makeEndpoint(
     from OpenSSL import SSL, crypto
     from twisted.internet.endpoints import SSL4ServerEndpoint
     from twisted.internet.ssl import (
-        Certificate,
         CertificateOptions,
-        KeyPair,
         TLSVersion,
         trustRootFromCertificates,
     )
 
-    own, *chain = _certificates(cert)
-    authorities = _certificates(ca)
+    from logrecv.certificates import readCertificates, readIdentity
+
     try:
         options = CertificateOptions(
-            privateKey=KeyPair.load(_read(key), crypto.FILETYPE_PEM).original,
-            certificate=Certificate.loadPEM(own).original,
-            extraCertChain=[Certificate.loadPEM(one).original for one in chain],
-            trustRoot=trustRootFromCertificates(
-                [Certificate.loadPEM(one) for one in authorities]
-            ),
+            **readIdentity(key, cert),
+            trustRoot=trustRootFromCertificates(readCertificates(ca)),
             raiseMinimumTo=TLSVersion.TLSv1_2,
         )
         options.getContext()
     except (SSL.Error, crypto.Error) as error:
         raise ValueError(f"the key or a certificate is no use: {error}") from None
     return SSL4ServerEndpoint(reactor, int(port), options, int(backlog), interface)
-
-
-_END: Final = b"-----END CERTIFICATE-----"
-
-
-def _certificates(path: str) -> list[bytes]:
-    """
-    Read the certificates in a file.
-    """
-    parts = _read(path).split(_END)[:-1]
-    if not parts:
-        raise ValueError(f"{path} has no certificate in it")
-    return [part[part.index(b"-----BEGIN") :] + _END for part in parts]
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

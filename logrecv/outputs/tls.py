@@ -9,9 +9,7 @@ from typing import Any
 from attrs import frozen
 from OpenSSL import SSL, crypto
 from twisted.internet.ssl import (
-    Certificate,
     CertificateOptions,
-    KeyPair,
     optionsForClientTLS,
     platformTrust,
     trustRootFromCertificates,
@@ -19,9 +17,8 @@ from twisted.internet.ssl import (
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from logrecv.certificates import readCertificates, readIdentity
 from logrecv.descriptions import DescriptionError
-
-_END = b"-----END CERTIFICATE-----"
 
 
 @implementer(IPolicyForHTTPS)
@@ -55,16 +52,9 @@ class TLSPolicy:
         own: dict[str, Any] = {}
         try:
             if ca is not None:
-                root = trustRootFromCertificates(_certificates(ca))
+                root = trustRootFromCertificates(readCertificates(ca))
             if cert is not None and key is not None:
-                first, *chain = [each.original for each in _certificates(cert)]
-                own = {
-                    "privateKey": KeyPair.load(
-                        _read(key), crypto.FILETYPE_PEM
-                    ).original,
-                    "certificate": first,
-                    "extraCertChain": chain,
-                }
+                own = readIdentity(key, cert)
             CertificateOptions(trustRoot=root, **own).getContext()
         except (SSL.Error, crypto.Error, ValueError) as error:
             problem = " ".join(str(error).split())
@@ -80,17 +70,3 @@ class TLSPolicy:
         return optionsForClientTLS(
             hostname.decode("ascii"), self.trustRoot, extraCertificateOptions=self.own
         )
-
-
-def _certificates(path: str) -> list[Certificate]:
-    parts = _read(path).split(_END)[:-1]
-    if not parts:
-        raise ValueError(f"{path} has no certificate in it")
-    return [
-        Certificate.loadPEM(part[part.index(b"-----BEGIN") :] + _END) for part in parts
-    ]
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
