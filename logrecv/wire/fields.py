@@ -10,35 +10,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from functools import lru_cache
-from math import floor, isfinite
+from math import isfinite
 from types import NoneType
 from typing import Any, Final
 
-from msgspec import Struct, ValidationError, convert
 from msgspec.json import encode
 
 from logrecv.record import JSONValue, Origin, Record
 from logrecv.wire.errors import NOT_A_RECORD, WireError
 from logrecv.wire.pickles import Call
+from logrecv.wire.stock import hasExtra, stockRecord
+from logrecv.wire.times import isoTime
 from logrecv.wire.values import (
     DECIMAL_BITS,
+    LARGEST_INTEGER,
     LITERAL_DEPTH,
     LITERAL_VALUES,
-    RENDERED_FLOOR,
-    RENDERED_PER_BYTE,
+    SMALLEST_INTEGER,
     Converter,
     Python2Text,
     encodable,
     parseLiteral,
     underlying,
 )
-
-#: The integers that are kept: those that fit 64 bits with or without a sign,
-#: which is what readers of JSON can be hoped to take.
-SMALLEST_INTEGER: Final = -(2**63)
-LARGEST_INTEGER: Final = 2**64 - 1
 
 #: The longest text that is read as a number, in characters: more than any
 #: number that is kept needs.
@@ -97,8 +91,6 @@ _LEVELS: Final = {
     **{name: level for level, name in _LEVEL_NAMES.items()},
 }
 
-_EPOCH: Final = datetime(1970, 1, 1)
-
 _WHOLE_NUMBER: Final = re.compile(r"[-+]?[0-9]+")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
@@ -113,7 +105,7 @@ _CONVERSION: Final = re.compile(
 )
 
 
-def makeRecord(attributes: Mapping[str, object], origin: Origin, size: int) -> Record:
+def makeRecord(attributes: dict[str, object], origin: Origin, size: int) -> Record:
     """
     Make a record of the attributes that a client sent.
 
@@ -125,126 +117,14 @@ def makeRecord(attributes: Mapping[str, object], origin: Origin, size: int) -> R
     @return: A record that can be encoded.
     @raise WireError: C{NOT_A_RECORD}, none of L{IDENTIFYING} is there.
     """
-    record = _stockRecord(attributes, origin, size)
-    return record or _anyRecord(attributes, origin, size)
-
-
-def isoTime(created: float) -> str | None:
-    """
-    Write a time as people and machines read it.
-
-    @param created: Seconds since the epoch.
-    @return: ISO 8601, UTC, microseconds, C{Z}; L{None} if the time is outside
-        of the years 1 to 9999.
-    """
-    if not isfinite(created):
-        return None
-    second = floor(created)
-    # Exact, as both are multiples of the same power of two; and so is the
-    # product, for any time with a fraction that is worth writing.
-    microsecond = round((created - second) * 1_000_000)
-    if microsecond == 1_000_000:
-        second += 1
-        microsecond = 0
-    try:
-        return f"{_isoSecond(second)}.{microsecond:06d}Z"
-    except OverflowError:
-        return None
-
-
-# Records come many a second, and nearly in order.
-@lru_cache(maxsize=64)
-def _isoSecond(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).isoformat()
-
-
-class _Stock(Struct):
-    """
-    The standard attributes as a stock handler of Python 3 sends them.
-    """
-
-    name: str
-    msg: str
-    args: None
-    levelname: str
-    levelno: int
-    pathname: str
-    filename: str
-    module: str
-    exc_info: None
-    exc_text: str | None
-    stack_info: str | None
-    lineno: int
-    funcName: str | None
-    created: float
-    msecs: float
-    relativeCreated: float
-    thread: int | None
-    threadName: str | None
-    processName: str | None
-    process: int | None
-    taskName: str | None = None
-
-
-def _stockRecord(
-    attributes: Mapping[str, object], origin: Origin, size: int
-) -> Record | None:
-    """
-    The short way to what L{_anyRecord} makes of nearly every record.
-
-    @return: The record, if no standard attribute needs repair.
-    """
-    try:
-        stock = convert(attributes, _Stock)
-        # Finds the lone surrogates in all texts at once.
-        rendered = len(encode(stock))
-    except (UnicodeEncodeError, ValidationError):
-        return None
-    time = isoTime(stock.created)
-    if (
-        time is None
-        or rendered > RENDERED_PER_BYTE * size + RENDERED_FLOOR
-        or not _isKept(stock.levelno, stock.lineno, stock.thread, stock.process)
-        or not isfinite(stock.msecs)
-        or not isfinite(stock.relativeCreated)
-        or "message" in attributes
-    ):
-        return None
-    record = Record(
-        time=time,
-        created=stock.created,
-        msecs=stock.msecs,
-        relativeCreated=stock.relativeCreated,
-        name=stock.name,
-        levelname=stock.levelname,
-        levelno=stock.levelno,
-        message=stock.msg,
-        pathname=stock.pathname,
-        filename=stock.filename,
-        module=stock.module,
-        lineno=stock.lineno,
-        funcName=stock.funcName,
-        process=stock.process,
-        processName=stock.processName,
-        thread=stock.thread,
-        threadName=stock.threadName,
-        taskName=stock.taskName,
-        exc_text=stock.exc_text,
-        stack_info=stock.stack_info,
-        received=origin,
-    )
-    if not STANDARD.issuperset(attributes):
+    record = stockRecord(attributes, origin, size)
+    if record is None:
+        return _anyRecord(attributes, origin, size)
+    if hasExtra(attributes):
         repaired: dict[str, None] = {}
         record.extra = _extra(attributes, Converter(size), repaired)
         record.repaired = list(repaired) or None
     return record
-
-
-def _isKept(*integers: int | None) -> bool:
-    return all(
-        integer is None or SMALLEST_INTEGER <= integer <= LARGEST_INTEGER
-        for integer in integers
-    )
 
 
 def _extra(

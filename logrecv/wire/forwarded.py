@@ -14,7 +14,8 @@ from msgspec import ValidationError, convert
 from msgspec.json import encode
 
 from logrecv.record import Origin, Record
-from logrecv.wire.fields import LARGEST_INTEGER, SMALLEST_INTEGER, isoTime
+from logrecv.wire.times import isoTime
+from logrecv.wire.values import LARGEST_INTEGER, SMALLEST_INTEGER
 
 #: The receivers that a record may have come through, at most.  One that has come
 #: through more is going round in circles, and is taken as somebody's own JSON.

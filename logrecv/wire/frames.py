@@ -82,7 +82,10 @@ class FrameDecoder:
         size = len(data)
         while size - start >= PREFIX:
             begin = start + PREFIX
-            length = int.from_bytes(data[start:begin], "big")
+            length = data[start]
+            length = length << 8 | data[start + 1]
+            length = length << 8 | data[start + 2]
+            length = length << 8 | data[start + 3]
             end = begin + length
             if length > self._maxLength:
                 self.skipped += 1

@@ -15,8 +15,9 @@ from msgspec.json import Decoder, encode
 from logrecv.record import Origin, Record
 from logrecv.wire import fields
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
-from logrecv.wire.fields import STANDARD, isoTime
+from logrecv.wire.fields import STANDARD
 from logrecv.wire.forwarded import readForwarded
+from logrecv.wire.times import isoTime
 
 #: The most records that one body may have: 260 bytes for each in the largest
 #: body taken by default, where a record as JSON has several hundred.  So many

@@ -30,6 +30,7 @@ from codecs import escape_decode
 from collections.abc import Callable
 from struct import Struct
 from struct import error as StructError
+from sys import intern
 from typing import Final, NoReturn, TypeAlias
 
 from logrecv.wire.errors import MALFORMED, NOT_A_RECORD, TOO_COMPLEX, WireError
@@ -101,10 +102,41 @@ _LONG_BINPUT: Final = 0x72  # r
 _SETITEMS: Final = 0x75  # u
 _EMPTY_DICT: Final = 0x7D  # }
 
-_SHORT: Final = b"\0\0\0"
 _HIGHEST_PROTOCOL: Final = 5
 
+# What is where the memo has no entry.
+_ABSENT: Final = object()
+
 _float = Struct(">d").unpack_from
+
+#: Whether this module is compiled.
+COMPILED: Final = not __file__.endswith((".py", ".pyc"))
+
+# What goes byte by byte is the fast way then and the slow way otherwise, so there
+# are two ways to do a few things.
+_COMPILED: Final = COMPILED
+
+# The texts that nearly every record has: looked up, not made anew.
+_KNOWN: Final = tuple(
+    """
+    name msg args levelname levelno pathname filename module exc_info exc_text
+    stack_info lineno funcName created msecs relativeCreated thread threadName
+    processName process taskName DEBUG INFO WARNING ERROR MainThread MainProcess
+    """.split()  # noqa: SIM905
+)
+_LONGEST_NAME: Final = max(map(len, _KNOWN))
+_SLOTS: Final = 64
+_KNOWN_BYTES: Final = [b""] * _SLOTS
+_KNOWN_TEXTS: Final = [""] * _SLOTS
+
+# The unit in the last place of a float, by its exponent: 2**-1074 for 0 and 1.
+_POWERS: Final = [2.0 ** (max(exponent, 1) - 1075) for exponent in range(2047)]
+_HIDDEN_BIT: Final = 1 << 52
+
+# A decimal integer of so many digits is less than 2**63.
+_FEW_DIGITS: Final = 18
+_L: Final = 0x4C
+_LINE_FEED: Final = 0x0A
 
 # The escapes that the repr of a Python 2 byte string has.
 _escaped = re.compile(rb"(?:[^\\]++|\\[\\'\"nrt]|\\x[0-9A-Fa-f]{2})*+", re.DOTALL)
@@ -184,6 +216,57 @@ class _Budget:
             raise WireError(TOO_COMPLEX, "the pickle has too many nodes for its size")
 
 
+class _Memo:
+    """
+    The values that a pickle may refer to again, by their numbers.
+
+    Picklers number them one after the other, from 0 on or, that of Python 2,
+    from 1: a list has them.  Once a client gives any other number, a dict does.
+
+    @ivar entries: The list; its first is L{_ABSENT} until there is a number 0.
+    @ivar scattered: The dict, or L{None}.  If there is one, C{entries} only has
+        more items than a BINPUT can number, so that none seems to be the next.
+    """
+
+    __slots__ = ("entries", "scattered")
+
+    def __init__(self) -> None:
+        self.entries: list[object] = [_ABSENT]
+        self.scattered: dict[int, object] | None = None
+
+    def size(self) -> int:
+        if self.scattered is not None:
+            return len(self.scattered)
+        return len(self.entries) - (self.entries[0] is _ABSENT)
+
+    def put(self, index: int, value: object) -> None:
+        if self.size() >= MAX_MEMO:
+            raise WireError(TOO_COMPLEX, "the pickle's memo has too many entries")
+        if self.scattered is None:
+            if index < len(self.entries):
+                self.entries[index] = value
+                return
+            if index == len(self.entries):
+                self.entries.append(value)
+                return
+            self.scattered = dict(enumerate(self.entries))
+            if self.entries[0] is _ABSENT:
+                del self.scattered[0]
+            self.entries[:] = [_ABSENT] * 257
+        self.scattered[index] = value
+
+    def get(self, index: int) -> object:
+        """
+        @raise LookupError: There is no such entry.
+        """
+        if self.scattered is not None:
+            return self.scattered[index]
+        value = self.entries[index]
+        if value is _ABSENT:
+            raise LookupError(index)
+        return value
+
+
 def loads(payload: bytes) -> dict[str, object]:
     """
     Decode one pickled mapping, of any protocol, to plain data.
@@ -202,7 +285,7 @@ def loads(payload: bytes) -> dict[str, object]:
     """
     try:
         return _run(payload)
-    except (IndexError, KeyError, StructError, ValueError):
+    except (LookupError, OverflowError, StructError, ValueError):
         # Each comes of what was sent: a stack or a payload that ends early, a
         # memo without the entry, digits that are none.
         raise WireError(MALFORMED, "the payload is no complete pickle") from None
@@ -213,10 +296,10 @@ def _run(data: bytes) -> dict[str, object]:
     Run the opcodes up to the STOP.
     """
     budget = _Budget(len(data))
-    memo: dict[int, object] = {}
+    memo = _Memo()
+    entries = memo.entries
     marks: list[list[object]] = []
     stack: list[object] = []
-    append = stack.append
     pos = 0
     while True:
         code = data[pos]
@@ -228,72 +311,77 @@ def _run(data: bytes) -> dict[str, object]:
         while code == _BINUNICODE:
             start = pos + 4
             length = data[pos]
-            if data[pos + 1 : start] != _SHORT:
+            if data[pos + 1] or data[pos + 2] or data[pos + 3]:
                 length = int.from_bytes(data[pos:start], "little")
             pos = start + length
-            text: object
-            try:
-                text = data[start:pos].decode()
-            except UnicodeDecodeError:
-                text = _repairText(data[start:pos], budget)
-            append(text)
+            text: object = None
+            if _COMPILED and 0 < length <= _LONGEST_NAME:
+                text = _knownText(data, start, pos)
+            if text is None:
+                try:
+                    text = data[start:pos].decode()
+                except UnicodeDecodeError:
+                    text = _repairText(data[start:pos], budget)
+            stack.append(text)
             code = data[pos]
+            pos += 1
             if code == _BINPUT:
-                memo[data[pos + 1]] = text
-                code = data[pos + 2]
-                pos += 3
-            elif code == _LONG_BINPUT:
-                pos = _longBinPut(data, pos + 1, stack, memo, budget)
-                code = data[pos]
-                pos += 1
-            else:
-                pos += 1
+                index = data[pos]
+                if index == len(entries):
+                    entries.append(text)
+                else:
+                    memo.put(index, text)
+                code = data[pos + 1]
+                pos += 2
 
         if code == _NONE:
-            append(None)
+            stack.append(None)
         elif code == _BINFLOAT:
-            append(_float(data, pos)[0])
+            stack.append(_double(data, pos) if _COMPILED else _float(data, pos)[0])
             pos += 8
         elif code == _BININT1:
-            append(data[pos])
+            stack.append(data[pos])
             pos += 1
+        elif code == _BININT2:
+            stack.append(data[pos] | data[pos + 1] << 8)
+            pos += 2
         elif code == _BINPUT:
-            memo[data[pos]] = stack[-1]
+            memo.put(data[pos], stack[-1])
             pos += 1
         elif code == _MARK:
             if len(marks) == MAX_MARKS:
                 raise WireError(TOO_COMPLEX, "the pickle has too many open marks")
             marks.append(stack)
             stack = []
-            append = stack.append
-        elif code == _BININT2:
-            append(data[pos] | data[pos + 1] << 8)
-            pos += 2
         elif code == _LONG:
-            end = data.index(b"\n", pos)
-            append(_integer(data[pos:end].removesuffix(b"L"), budget))
-            pos = end + 1
+            number = 0
+            end = pos
+            while _COMPILED and end < pos + _FEW_DIGITS and 48 <= data[end] <= 57:
+                number = number * 10 + data[end] - 48
+                end += 1
+            if end > pos and data[end] == _L and data[end + 1] == _LINE_FEED:
+                stack.append(number)
+                pos = end + 2
+            else:
+                pos = _long(data, pos, stack, memo, budget)
         elif code == _EMPTY_DICT:
             budget.spend(2)
-            append({})
+            stack.append({})
         elif code == _SETITEMS:
             items = stack
             stack = marks.pop()
-            append = stack.append
             _setItems(stack[-1], items, budget)
         elif code in _OPCODES:
             pos = _OPCODES[code](data, pos, stack, memo, budget)
         elif code in _MARK_OPCODES:
             items = stack
             stack = marks.pop()
-            append = stack.append
             pos = _MARK_OPCODES[code](items, data, pos, stack, budget)
         elif code == _POP:
             if stack:
                 stack.pop()
             else:
                 stack = marks.pop()
-                append = stack.append
         elif code == _STOP:
             if pos != len(data):
                 _malformed("bytes follow the STOP")
@@ -305,6 +393,46 @@ def _run(data: bytes) -> dict[str, object]:
             return root
         else:
             _malformed(f"0x{code:02x} is no opcode")
+
+
+def _knownText(data: bytes, start: int, end: int) -> str | None:
+    """
+    @return: The text from C{start} to C{end}, if it is one of L{_KNOWN}.
+    """
+    slot = _slot(data, start, end)
+    known = _KNOWN_BYTES[slot]
+    if len(known) == end - start and data.startswith(known, start, end):
+        return _KNOWN_TEXTS[slot]
+    return None
+
+
+def _slot(data: bytes, start: int, end: int) -> int:
+    """
+    @return: Where the tables have a known text, if this is one: each has a slot
+        of its own.
+    """
+    middle = data[(start + end) >> 1]
+    return (data[start] + middle + data[end - 1] * 22 + end - start) & (_SLOTS - 1)
+
+
+def _double(data: bytes, pos: int) -> float:
+    """
+    Read a float of IEEE 754, big-endian.
+    """
+    bits = 0
+    for at in range(pos, pos + 8):
+        bits = bits << 8 | data[at]
+    fraction = bits & (_HIDDEN_BIT - 1)
+    exponent = bits >> 52 & 2047
+    if exponent == 2047:
+        # An infinity, or no number.
+        value: float = _float(data, pos)[0]
+        return value
+    if exponent:
+        fraction += _HIDDEN_BIT
+    # Exact: the fraction has 53 bits, as many as there is room for.
+    power = _POWERS[exponent]
+    return -power * fraction if bits >> 63 else power * fraction
 
 
 def _malformed(detail: str) -> NoReturn:
@@ -401,17 +529,17 @@ def _setItems(target: object, items: list[object], budget: _Budget) -> None:
         return
     if len(items) % 2:
         _malformed("a key has no value")
-    each = iter(items)
     if type(target) is dict:
-        for key, value in zip(each, each, strict=False):
-            if type(key) is str:
-                target[key] = value
-            else:
-                target[_keyText(key, len(target), budget)] = value
+        mapping = target
+        for at in range(0, len(items), 2):
+            key = items[at]
+            if type(key) is not str:
+                key = _keyText(key, len(mapping), budget)
+            mapping[key] = items[at + 1]
     elif type(target) is Call:
         if target.pairs is None:
             target.pairs = []
-        target.pairs.extend(zip(each, each, strict=False))
+        target.pairs.extend(zip(items[::2], items[1::2], strict=True))
     else:
         _malformed("a key is set in what is no mapping")
 
@@ -513,7 +641,6 @@ _BUFFER: Final = Global("pickle", "next_buffer")
 # itself and returns that after its operand.
 
 _Stack: TypeAlias = "list[object]"
-_Memo: TypeAlias = "dict[int, object]"
 _Opcode: TypeAlias = Callable[[bytes, int, _Stack, _Memo, _Budget], int]
 
 
@@ -545,6 +672,12 @@ def _int(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> 
 def _binInt(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
     stack.append(int.from_bytes(data[pos : pos + 4], "little", signed=True))
     return pos + 4
+
+
+def _long(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
+    line, pos = _line(data, pos)
+    stack.append(_integer(line.removesuffix(b"L"), budget))
+    return pos
 
 
 def _long1(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
@@ -713,45 +846,39 @@ def _dup(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> 
     return pos
 
 
-def _remember(memo: _Memo, index: int, value: object) -> None:
-    if len(memo) >= MAX_MEMO:
-        raise WireError(TOO_COMPLEX, "the pickle's memo has too many entries")
-    memo[index] = value
-
-
 def _put(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
     index, pos = _memoIndex(data, pos)
-    _remember(memo, index, stack[-1])
+    memo.put(index, stack[-1])
     return pos
 
 
 def _longBinPut(
     data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget
 ) -> int:
-    _remember(memo, int.from_bytes(data[pos : pos + 4], "little"), stack[-1])
+    memo.put(int.from_bytes(data[pos : pos + 4], "little"), stack[-1])
     return pos + 4
 
 
 def _memoize(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
-    _remember(memo, len(memo), stack[-1])
+    memo.put(memo.size(), stack[-1])
     return pos
 
 
 def _get(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
     index, pos = _memoIndex(data, pos)
-    stack.append(memo[index])
+    stack.append(memo.get(index))
     return pos
 
 
 def _binGet(data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget) -> int:
-    stack.append(memo[data[pos]])
+    stack.append(memo.get(data[pos]))
     return pos + 1
 
 
 def _longBinGet(
     data: bytes, pos: int, stack: _Stack, memo: _Memo, budget: _Budget
 ) -> int:
-    stack.append(memo[int.from_bytes(data[pos : pos + 4], "little")])
+    stack.append(memo.get(int.from_bytes(data[pos : pos + 4], "little")))
     return pos + 4
 
 
@@ -988,3 +1115,9 @@ _MARK_OPCODES: Final[dict[int, _MarkOpcode]] = {
     0x90: _appends,  # ADDITEMS
     0x91: _frozenSet,
 }
+
+for _known in _KNOWN:
+    _at = _slot(_known.encode(), 0, len(_known))
+    _KNOWN_BYTES[_at] = _known.encode()
+    # Found again by their identity, where names are written in code.
+    _KNOWN_TEXTS[_at] = intern(_known)

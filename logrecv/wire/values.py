@@ -50,6 +50,11 @@ CALL_EFFORT: Final = 6
 RENDERED_PER_BYTE: Final = 16
 RENDERED_FLOOR: Final = 8192
 
+#: The integers that are kept: those that fit 64 bits with or without a sign,
+#: which is what readers of JSON can be hoped to take.
+SMALLEST_INTEGER: Final = -(2**63)
+LARGEST_INTEGER: Final = 2**64 - 1
+
 #: The largest integer that is written in decimal digits, in bits.  Python takes
 #: time quadratic in the digits, and refuses more than 4300 of them (about 14,000
 #: bits); longer ones are written in hexadecimal digits, which is linear.
@@ -171,7 +176,7 @@ class Converter:
     def _integer(self, value: int) -> int | str:
         if -100 < value < 1000:
             return value
-        if -(2**63) <= value < 2**64:
+        if SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
             self._room -= 20
             return value
         return self._text(_digits(value))

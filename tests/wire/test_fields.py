@@ -10,7 +10,7 @@ import logging
 import pickle
 from base64 import b64decode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import Origin, Record
 from logrecv.wire import fields, forms, pickles, values
 from logrecv.wire.errors import NOT_A_RECORD, WireError
-from logrecv.wire.fields import isoTime, makeRecord, mergeMessage
+from logrecv.wire.fields import makeRecord, mergeMessage
 from logrecv.wire.pickles import Call, Global
 
 CAPTURES = Path(__file__).parent.parent / "data" / "wire"
@@ -811,15 +811,6 @@ class RecordTests(SynchronousTestCase):
             self.assertLess(len(msgspec.json.encode(record)), bound + 2000)
             self.assertIn("name", record.repaired or ())
 
-    def test_nothingGrows(self) -> None:
-        """
-        The one thing that is kept from record to record is bounded.
-        """
-        for second in range(1000):
-            isoTime(float(second))
-        size = fields._isoSecond.cache_info().currsize
-        self.assertLessEqual(size, 64)
-
     stock = st.fixed_dictionaries(
         {
             name: st.just(value)
@@ -862,53 +853,6 @@ class RecordTests(SynchronousTestCase):
         """
         extras = {name: attributes[name] for name in attributes if name not in STOCK}
         sent = {**STOCK, **extras, **{name: attributes[name] for name in changed}}
-        record = fields._stockRecord(sent, ORIGIN, SIZE)
-        if record is not None:
-            self.assertEqual(record, fields._anyRecord(sent, ORIGIN, SIZE))
-
-    def test_shortWayTaken(self) -> None:
-        """
-        The short way is taken for the records of stock handlers.
-        """
-        self.assertIsNotNone(fields._stockRecord(STOCK, ORIGIN, SIZE))
-        old = {name: value for name, value in STOCK.items() if name != "taskName"}
-        self.assertIsNotNone(fields._stockRecord(old, ORIGIN, SIZE))
-        extras = {**STOCK, "user": "alice", "when": object()}
-        self.assertIsNotNone(fields._stockRecord(extras, ORIGIN, SIZE))
-
-
-class TimeTests(SynchronousTestCase):
-    """
-    Tests for L{isoTime}.
-    """
-
-    def test_rounding(self) -> None:
-        """
-        Microseconds are rounded, up into the next second if need be.
-        """
-        for created, time in (
-            (0.0000004, "1970-01-01T00:00:00.000000Z"),
-            (0.0000006, "1970-01-01T00:00:00.000001Z"),
-            (59.9999999, "1970-01-01T00:01:00.000000Z"),
-            (-0.0000001, "1970-01-01T00:00:00.000000Z"),
-            (1e9 + 0.5, "2001-09-09T01:46:40.500000Z"),
-        ):
-            self.assertEqual(isoTime(created), time)
-
-    def test_none(self) -> None:
-        """
-        A time that no calendar has is none.
-        """
-        for created in (float("nan"), float("inf"), 1e18, -1e18, 253402300799.9999999):
-            self.assertIsNone(isoTime(created))
-
-    @settings(max_examples=200, derandomize=True, deadline=None)
-    @given(st.floats(-6e10, 2.5e11) | st.floats(1.7e9, 1.9e9) | st.floats(-2, 2))
-    def test_asDatetimes(self, created: float) -> None:
-        """
-        The time is the one that C{datetime} gives, to the microsecond.
-        """
-        moment = datetime(1970, 1, 1) + timedelta(seconds=created)
         self.assertEqual(
-            isoTime(created), moment.isoformat(timespec="microseconds") + "Z"
+            makeRecord(sent, ORIGIN, SIZE), fields._anyRecord(sent, ORIGIN, SIZE)
         )

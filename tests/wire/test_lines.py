@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import Origin, Record
 from logrecv.wire import lines
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
-from logrecv.wire.fields import isoTime
 from logrecv.wire.lines import makeRecord, parseJSON
+from logrecv.wire.times import isoTime
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "json", "192.0.2.1:5000")
 

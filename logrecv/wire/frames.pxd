@@ -1,0 +1,22 @@
+# The C types of frames.py, for Cython: all else is there.
+
+cimport cython
+
+
+cdef class FrameDecoder:
+    cdef public Py_ssize_t skipped
+    cdef Py_ssize_t _maxLength
+    cdef object _buffer
+    cdef Py_ssize_t _wanted
+    cdef Py_ssize_t _passing
+
+    cpdef list feed(self, bytes data)
+    @cython.locals(
+        payloads=list,
+        start=Py_ssize_t,
+        size=Py_ssize_t,
+        begin=Py_ssize_t,
+        length=cython.longlong,
+        end=cython.longlong,
+    )
+    cdef list _split(self, bytes data)
