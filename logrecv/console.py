@@ -5,7 +5,7 @@ The console: how the service is, for monitoring.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import define
 from klein import Klein
@@ -26,6 +26,9 @@ from logrecv import __version__
 from logrecv.batches import Batches
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 from logrecv.web import Pages, answer
+from logrecv.wire.pickles import COMPILED
+
+_DECODER: Final = "compiled" if COMPILED else "python"
 
 
 @define(eq=False)
@@ -57,7 +60,9 @@ class TallyCollector:
             self.batches.repeated,
         )
         yield InfoMetricFamily(
-            "logrecv_build", "The version that runs.", {"version": __version__}
+            "logrecv_build",
+            "The version that runs, and the form of the pickle machine.",
+            {"version": __version__, "decoder": _DECODER},
         )
 
     def _collectInputs(self) -> Iterator[Metric]:

@@ -8,8 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from treq.testing import StubTreq
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv import __version__
 from logrecv.console import Console
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
+from logrecv.wire.pickles import COMPILED
 
 
 class ConsoleTests(SynchronousTestCase):
@@ -99,10 +101,14 @@ class ConsoleTests(SynchronousTestCase):
 
     def test_process(self) -> None:
         """
-        The version and the memory of the process are there too.
+        The version, the form of the pickle machine and the memory of the process
+        are there too.
         """
         names = {name for name, *_ in self.samples()}
-        self.assertIn("logrecv_build_info", names)
+        decoder = "compiled" if COMPILED else "python"
+        build = f'logrecv_build_info{{decoder="{decoder}",version="{__version__}"}} 1.0'
+        self.assertIn(build, self.get("/metrics")[1].splitlines())
+        names = {name for name, *_ in self.samples()}
         self.assertIn("process_resident_memory_bytes", names)
 
     def test_oddHost(self) -> None:

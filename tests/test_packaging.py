@@ -5,16 +5,18 @@ Packaging: what is built, and what is there once it is installed.
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 from zipfile import ZipFile
 
-from twisted.trial.unittest import SkipTest
+from twisted.trial.unittest import FailTest, SkipTest
 
 from tests.e2e.programs import ProgramTestCase, Service, environment, script
 
@@ -23,6 +25,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 #: What a wheel is made of.
 _SOURCES = (
     "setup.cfg",
+    "setup.py",
+    "MANIFEST.in",
     "pyproject.toml",
     "README.rst",
     "LICENSE",
@@ -47,7 +51,7 @@ class WheelTests(ProgramTestCase):
         self.source.mkdir()
         for name in _SOURCES:
             if (_ROOT / name).is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "dropin.cache")
+                ignored = shutil.ignore_patterns("__pycache__", "dropin.cache", "*.so")
                 shutil.copytree(_ROOT / name, self.source / name, ignore=ignored)
             else:
                 shutil.copy(_ROOT / name, self.source)
@@ -61,6 +65,23 @@ class WheelTests(ProgramTestCase):
             python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments
         )
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def _wheel(self) -> set[str]:
+        """
+        Build a wheel.
+
+        @return: The names in it.
+        """
+        self._pip(
+            sys.executable,
+            *("wheel", "--no-build-isolation", "--no-deps", "--no-index"),
+            *("--wheel-dir", str(self.directory), str(self.source)),
+        )
+        (self.wheel,) = self.directory.glob("logrecv-*.whl")
+        return set(ZipFile(self.wheel).namelist())
+
+    def _compiled(self, names: Iterable[str]) -> set[str]:
+        return {Path(name).name.partition(".")[0] for name in names if ".so" in name}
 
     def _environment(self) -> Path:
         """
@@ -136,20 +157,36 @@ class WheelTests(ProgramTestCase):
         self._tryOut(commands)
         done = self.call(str(commands / "python"), "-c", _WHERE)
         self.assertEqual(done.stdout.strip(), str(self.source / "logrecv"))
+        # What is edited is what runs.
+        self.assertEqual(list(self.source.rglob("*.so")), [])
+
+    def test_noCompiler(self) -> None:
+        """
+        Where there is no compiler the wheel is built all the same; it is an
+        error where it was asked for.
+        """
+        self.patch(os, "environ", {**os.environ, "CC": "false"})
+        os.environ.pop("LOGRECV_COMPILE", None)
+        names = self._wheel()
+        self.assertEqual(self._compiled(names), set())
+        self.assertIn("logrecv/wire/pickles.py", names)
+        os.environ["LOGRECV_COMPILE"] = "1"
+        with self.assertRaises(FailTest):
+            self._wheel()
 
     def test_wheel(self) -> None:
         """
         The wheel holds every module, the plugin file and the marker of types,
         nothing that makes C{twisted} or C{twisted.plugins} a package of its own,
-        and no cache; installed, it has the commands.
+        and no cache; installed, it has the commands.  What has its types in C is
+        compiled, where there is a compiler.
         """
-        self._pip(
-            sys.executable,
-            *("wheel", "--no-build-isolation", "--no-deps", "--no-index"),
-            *("--wheel-dir", str(self.directory), str(self.source)),
-        )
-        (wheel,) = self.directory.glob("logrecv-*.whl")
-        names = set(ZipFile(wheel).namelist())
+        compiler = shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0])
+        wanted = "1" if compiler else ""
+        self.patch(os, "environ", {**os.environ, "LOGRECV_COMPILE": wanted})
+        names = self._wheel()
+        typed = {path.stem for path in (_ROOT / "logrecv").rglob("*.pxd")}
+        self.assertEqual(self._compiled(names), typed if compiler else set())
         modules = {
             str(path.relative_to(_ROOT)) for path in (_ROOT / "logrecv").rglob("*.py")
         }
@@ -165,7 +202,11 @@ class WheelTests(ProgramTestCase):
         )
         commands = self._environment()
         self._pip(
-            str(commands / "python"), "install", "--no-deps", "--no-index", str(wheel)
+            str(commands / "python"),
+            "install",
+            "--no-deps",
+            "--no-index",
+            str(self.wheel),
         )
         self._tryOut(commands)
 

@@ -1,0 +1,33 @@
+"""
+Fuzz one of L{targets}, guided by what it covers; see C{README.rst}.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports():
+    from targets import LONGEST_SEED, TARGETS
+
+
+def main() -> None:
+    """
+    Fuzz until stopped, or write what to begin with into a directory.
+    """
+    target = TARGETS[sys.argv.pop(1)]
+    if sys.argv[1] == "--seed":
+        corpus = Path(sys.argv[2])
+        corpus.mkdir(parents=True, exist_ok=True)
+        for number, seed in enumerate(target.seeds()):
+            if len(seed) <= LONGEST_SEED:
+                (corpus / f"seed-{number}").write_bytes(seed)
+        return
+    atheris.Setup(sys.argv, target.check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
