@@ -32,7 +32,7 @@ from zope.interface import implementer
 from logrecv.counters import InputTally
 from logrecv.inputs.admission import HANDSHAKE, Admission, hostOf
 from logrecv.inputs.peers import logListening
-from logrecv.inputs.turns import READ, Turns
+from logrecv.inputs.turns import PIECE, Turns
 from logrecv.inputs.unfinished import DEADLINE
 
 #: Seconds without a byte after which a connection of a stopping service has
@@ -72,6 +72,9 @@ class Connection(ProtocolWrapper):
     _held: bool = False
     #: Why the connection is lost, while something of it still waits.
     _lost: Failure | None = None
+    #: How much of what waits has been handed on.
+    _handedOn: int = 0
+    _handing: bool = False
     _address: Any = None
     _handshake: IDelayedCall | None = None
 
@@ -89,7 +92,6 @@ class Connection(ProtocolWrapper):
             self._handshake = self.factory.clock.callLater(
                 DEADLINE, self._handshakeLate
             )
-        _limitReads(transport)
         super().makeConnection(transport)
 
     def handshakeCompleted(self) -> None:
@@ -125,26 +127,41 @@ class Connection(ProtocolWrapper):
             self.getHost()
             cast(IPushProducer, self.transport).pauseProducing()
 
-    def takeTurn(self) -> None:
+    def takeTurn(self) -> bool:
         """
         See L{logrecv.inputs.turns.Waiter.takeTurn}.
         """
-        if self.waiting and not self.paused:
-            self._handOn()
-            if self._lost is not None:
-                self._end(self._lost)
-            elif self._held:
-                self._held = False
-                self._readOn()
+        if not self.waiting or self.paused:
+            return False
+        self._handOn()
+        if self.waiting:
+            return not self.paused
+        if self._lost is not None:
+            self._end(self._lost)
+        elif self._held:
+            self._held = False
+            self._readOn()
+        return False
 
     def _handOn(self) -> None:
-        data, self.waiting = self.waiting, b""
+        """
+        Hand on a piece.
+        """
+        end = self._handedOn + PIECE
+        piece = self.waiting[self._handedOn : end]
+        self._handedOn = end
+        if end >= len(self.waiting):
+            self.waiting = b""
+            self._handedOn = 0
+        self._handing = True
         try:
-            super().dataReceived(data)
+            super().dataReceived(piece)
         except Exception:
             # What the reactor does where it calls.
             self._log.failure("a connection failed")
             self.abortConnection()
+        finally:
+            self._handing = False
 
     def _readOn(self) -> None:
         if not (self.paused or self.waiting or self.disconnecting):
@@ -182,7 +199,8 @@ class Connection(ProtocolWrapper):
         """
         self.paused = False
         if self.waiting:
-            self._held = not self.factory.turns.give(self)
+            # Not again while a piece is being handed on.
+            self._held = self._handing or not self.factory.turns.give(self)
         self._readOn()
 
     def loseConnection(self) -> None:
@@ -231,16 +249,6 @@ class Connection(ProtocolWrapper):
         if _isHandshakeFailure(reason):
             self.factory.tally.refuse(HANDSHAKE)
         super().connectionLost(reason)
-
-
-def _limitReads(transport: ITransport) -> None:
-    """
-    Let one read take no more than is worked at in one piece.
-    """
-    while isinstance(transport, ProtocolWrapper):
-        transport = cast(ITransport, transport.transport)
-    if hasattr(transport, "bufferSize"):
-        transport.bufferSize = READ
 
 
 class _Refused(Protocol):

@@ -15,9 +15,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 #: console is asked between turns, and needs some three of them for an answer.
 BUDGET: Final = 0.005
 
-#: The most that one read takes, in bytes, and so what is worked at in one piece:
-#: up to 30 ms where everything in it is made to take long.
-READ: Final = 16 * 1024
+#: The bytes that are worked at in one piece: up to 30 ms where everything in them
+#: is made to take long.
+PIECE: Final = 16 * 1024
 
 
 class Waiter(Protocol):
@@ -33,9 +33,11 @@ class Waiter(Protocol):
         See the class.
         """
 
-    def takeTurn(self) -> None:
+    def takeTurn(self) -> bool:
         """
-        Do the work.
+        Do a piece of the work.
+
+        @return: Whether there is more to do.
         """
 
 
@@ -60,24 +62,29 @@ class Turns:
         """
         Give a turn, now or later.
 
-        @return: Whether it was now.
+        @return: Whether all the work was done now.
         """
-        now = self._spent < self.budget and not self._waiting
-        if now:
-            self._work(waiter)
-        else:
-            self._waiting.setdefault(waiter.host, deque()).append(waiter)
-        self._schedule()
-        return now
+        more = True
+        try:
+            while more and self._spent < self.budget and not self._waiting:
+                more = self._work(waiter)
+            if more:
+                self._enqueue(waiter)
+        finally:
+            self._schedule()
+        return not more
+
+    def _enqueue(self, waiter: Waiter) -> None:
+        self._waiting.setdefault(waiter.host, deque()).append(waiter)
 
     def _schedule(self) -> None:
         if self._call is None and (self._waiting or self._spent >= self.budget):
             self._call = self.clock.callLater(0, self._next)
 
-    def _work(self, waiter: Waiter) -> None:
+    def _work(self, waiter: Waiter) -> bool:
         begin = self.clock.seconds()
         try:
-            waiter.takeTurn()
+            return waiter.takeTurn()
         finally:
             self._spent += self.clock.seconds() - begin
 
@@ -94,6 +101,7 @@ class Turns:
                 waiter = queue.popleft()
                 if queue:
                     self._waiting[host] = queue
-                self._work(waiter)
+                if self._work(waiter):
+                    self._enqueue(waiter)
         finally:
             self._schedule()

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
 from logrecv.inputs.streams import Connection, Connections
-from logrecv.inputs.turns import READ, Turns
+from logrecv.inputs.turns import PIECE, Turns
 
 
 @define(eq=False)
@@ -29,13 +29,16 @@ class Worker:
     host: str | None
     log: list[str | None]
     seconds: float = 0.004
+    pieces: int = 1
 
-    def takeTurn(self) -> None:
+    def takeTurn(self) -> bool:
         """
         Let time pass.
         """
         self.log.append(self.host)
         self.clock.rightNow += self.seconds
+        self.pieces -= 1
+        return self.pieces > 0
 
 
 class TurnsTests(SynchronousTestCase):
@@ -51,11 +54,13 @@ class TurnsTests(SynchronousTestCase):
         self.turns = Turns(self.clock, 0.010)
         self.log: list[str | None] = []
 
-    def worker(self, host: str | None, seconds: float = 0.004) -> Worker:
+    def worker(
+        self, host: str | None, seconds: float = 0.004, pieces: int = 1
+    ) -> Worker:
         """
         Make somebody with work.
         """
-        return Worker(self.clock, host, self.log, seconds)
+        return Worker(self.clock, host, self.log, seconds, pieces)
 
     def test_atOnce(self) -> None:
         """
@@ -103,6 +108,18 @@ class TurnsTests(SynchronousTestCase):
             self.clock.advance(0)
         self.assertEqual("".join(map(str, self.log)), "aabcaaaa")
 
+    def test_pieces(self) -> None:
+        """
+        Who has more to do goes on while there is time, and then behind those of
+        other hosts.
+        """
+        self.assertTrue(self.turns.give(self.worker("a", 0.001, pieces=5)))
+        self.assertFalse(self.turns.give(self.worker("b", pieces=3)))
+        self.assertFalse(self.turns.give(self.worker("c", pieces=2)))
+        self.assertEqual("".join(map(str, self.log)), "aaaaabb")
+        self.clock.advance(0)
+        self.assertEqual("".join(map(str, self.log)), "aaaaabbbcc")
+
     def test_order(self) -> None:
         """
         Nobody overtakes those who wait.
@@ -140,13 +157,24 @@ class Receiver(Protocol):
     seconds: float = 0.004
     received: list[bytes] = field(factory=list)
     lost: bool = False
+    #: What to pause each time, and whether to resume it at once.
+    pausing: Connection | None = None
+    resuming: bool = False
+    depth: int = 0
 
     def dataReceived(self, data: bytes) -> None:
         """
         Keep it.
         """
+        assert self.depth == 0
+        self.depth += 1
         self.received.append(data)
         self.clock.rightNow += self.seconds
+        if self.pausing is not None:
+            self.pausing.pauseProducing()
+            if self.resuming:
+                self.pausing.resumeProducing()
+        self.depth -= 1
 
     def connectionLost(self, reason: object = None) -> None:
         """
@@ -174,18 +202,48 @@ class ConnectionTests(SynchronousTestCase):
         self.connections = Connections(factory, self.tally, time, turns=turns)
         peer = IPv4Address("TCP", "10.0.0.1", 5)
         self.transport = StringTransport(peerAddress=peer)
-        self.transport.bufferSize = 65536  # type: ignore[attr-defined]
         connection = self.connections.buildProtocol(peer)
         assert isinstance(connection, Connection)
         self.connection = connection
         self.connection.makeConnection(self.transport)
         turns.give(Worker(self.clock, "busy", [], 1.0))
 
-    def test_reads(self) -> None:
+    def test_pieces(self) -> None:
         """
-        One read takes no more than is worked at in one piece.
+        What one read brings is worked at in pieces, as many in a turn as there
+        is time for.
         """
-        self.assertEqual(self.transport.bufferSize, READ)  # type: ignore[attr-defined]
+        self.clock.advance(0)
+        data = b"a" * PIECE + b"b" * PIECE + b"c" * PIECE + b"d" * PIECE + b"e"
+        self.connection.dataReceived(data)
+        self.assertEqual(
+            [piece[:1] for piece in self.receiver.received], [b"a", b"b", b"c"]
+        )
+        self.assertEqual(self.transport.producerState, "paused")
+        self.clock.advance(0)
+        self.assertEqual(b"".join(self.receiver.received), data)
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_pausedInBetween(self) -> None:
+        """
+        A protocol that pauses its client gets no further piece before it reads
+        on, even if it does so while it is given one.
+        """
+        self.clock.advance(0)
+        self.receiver.seconds = 0.0
+        self.receiver.pausing = self.connection
+        self.connection.dataReceived(b"a" * PIECE + b"b")
+        self.assertEqual(len(self.receiver.received), 1)
+        self.assertEqual(self.transport.producerState, "paused")
+        self.receiver.resuming = True
+        self.connection.resumeProducing()
+        self.assertEqual(len(self.receiver.received), 2)
+        self.connection.dataReceived(b"c" * PIECE + b"d")
+        self.assertEqual(
+            b"".join(self.receiver.received)[PIECE:], b"b" + b"c" * PIECE + b"d"
+        )
+        self.assertEqual(self.receiver.depth, 0)
+        self.assertEqual(self.transport.producerState, "producing")
 
     def test_waits(self) -> None:
         """
