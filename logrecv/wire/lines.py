@@ -17,11 +17,12 @@ from logrecv.wire import fields
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
 from logrecv.wire.fields import STANDARD
 from logrecv.wire.forwarded import readForwarded
+from logrecv.wire.plain import PlainRecord, parsePlain, stamp
 from logrecv.wire.times import isoTime
 
 #: The most records that one body may have: 260 bytes for each in the largest
 #: body taken by default, where a record as JSON has several hundred.  So many
-#: take 30 ms, in which nobody else is served.
+#: take 30 ms at most, in which nobody else is served.
 RECORDS: Final = 4000
 
 #: The longest text that is read as a time, in characters: more than ISO 8601
@@ -44,20 +45,28 @@ def parseJSON(body: bytes) -> list[dict[str, object] | Record]:
     @param body: JSON: an object, an array of objects, or lines with an object
         on each that is not blank.  UTF-8, with or without a byte order mark.
     @return: The attributes of each record; or the record itself, where it comes
-        from another logrecv.
+        from another logrecv or has nothing to repair.
     @raise WireError: C{MALFORMED}, the body is something else; C{TOO_COMPLEX},
         it is nested too deeply or has more than L{RECORDS} records.
     """
     body = body.removeprefix(_BOM).rstrip()
     if not body:
         raise WireError(MALFORMED, "the body is empty")
+    records = parsePlain(body)
+    if records is None:
+        return [readForwarded(value) or _attributes(value) for value in _values(body)]
+    if len(records) > RECORDS:
+        raise _tooMany()
+    return [*records]
+
+
+def _values(body: bytes) -> list[dict[str, object]]:
     try:
-        values = _whole(body)
+        return _whole(body)
     except ValueError as error:
         if not _hasLines(body):
             raise _malformed(body, str(error)) from None
-        values = _lines(body)
-    return [readForwarded(value) or _attributes(value) for value in values]
+    return _lines(body)
 
 
 def makeRecord(parsed: dict[str, object] | Record, origin: Origin) -> Record:
@@ -69,6 +78,8 @@ def makeRecord(parsed: dict[str, object] | Record, origin: Origin) -> Record:
         further hop.
     @raise WireError: As L{fields.makeRecord}.
     """
+    if isinstance(parsed, PlainRecord):
+        return stamp(parsed, origin)
     if isinstance(parsed, Record):
         parsed.hops = [*(parsed.hops or ()), origin]
         return parsed

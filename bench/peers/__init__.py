@@ -1,0 +1,3 @@
+"""
+The programs that logrecv is measured against, each as people write it.
+"""

@@ -1,0 +1,246 @@
+"""
+What is sent: stock records, the same bytes to everybody.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+#: How many records differ, before they come again.
+VARIETY: Final = 1000
+
+#: How a stamp begins that says when a record was sent.
+STAMP: Final = b"sent at "
+STAMP_DIGITS: Final = 17
+
+
+def makeRecords(
+    text: str = "order %d accepted for customer %d in warehouse %s",
+) -> list[logging.LogRecord]:
+    """
+    Make the records of a program, about 540 bytes each as a stock handler sends
+    them.
+    """
+    return [
+        logging.LogRecord(
+            *("shop.orders", logging.INFO, "/srv/shop/releases/current/shop/orders.py"),
+            *(
+                100 + number % 50,
+                text,
+                (number, number * 7 % 1000, "north"),
+                None,
+                "accept",
+            ),
+        )
+        for number in range(VARIETY)
+    ]
+
+
+def frames() -> list[bytes]:
+    """
+    Give them as C{SocketHandler} and C{DatagramHandler} send them.
+    """
+    handler = logging.handlers.SocketHandler("", None)
+    return [handler.makePickle(record) for record in makeRecords()]
+
+
+def forms() -> list[bytes]:
+    """
+    Give them as requests of C{HTTPHandler}.
+    """
+    handler = logging.handlers.HTTPHandler("127.0.0.1", "/", "POST")
+    requests = []
+    for record in makeRecords():
+        body = urllib.parse.urlencode(handler.mapLogRecord(record)).encode()
+        head = (
+            "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: identity\r\n"
+            "Content-type: application/x-www-form-urlencoded\r\n"
+            f"Content-length: {len(body)}\r\n\r\n"
+        )
+        requests.append(head.encode() + body)
+    return requests
+
+
+def lines() -> list[bytes]:
+    """
+    Give them as lines of JSON, with the attributes that a program would send.
+    """
+    unwanted = ("msg", "args", "exc_info", "exc_text", "stack_info", "taskName")
+    return [
+        json.dumps(
+            {"message": record.getMessage()}
+            | {k: v for k, v in vars(record).items() if k not in unwanted}
+        ).encode()
+        for record in makeRecords()
+    ]
+
+
+def connect(port: int) -> socket.socket:
+    """
+    Connect to a server on this machine.
+    """
+    return socket.create_connection(("127.0.0.1", port))
+
+
+def sendFrames(
+    connections: list[socket.socket], count: int, burst: int = VARIETY
+) -> None:
+    """
+    Send so many records as fast as they are taken, in bursts, over each of the
+    connections in turn.
+    """
+    each = frames()
+    bursts = [
+        b"".join(each[start : start + burst]) for start in range(0, VARIETY, burst)
+    ]
+    for number in range(count // burst):
+        connections[number % len(connections)].sendall(bursts[number % len(bursts)])
+
+
+def sendDatagrams(port: int, count: int, burst: int = 64) -> None:
+    """
+    Send so many records, and no more at a time than a socket holds: the next ones
+    when all were read.
+    """
+    each = frames()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(("127.0.0.1", port))
+        for start in range(0, count, burst):
+            for number in range(start, min(start + burst, count)):
+                sender.send(each[number % VARIETY])
+            while _waiting(port):
+                time.sleep(0.0001)
+
+
+def _waiting(port: int) -> bool:
+    """
+    @return: Whether the socket of a port still holds datagrams.
+    """
+    local = f":{port:04X}"
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[1].endswith(local) and not words[4].endswith(":00000000"):
+            return True
+    return False
+
+
+def sendForms(port: int, count: int, clients: int = 4) -> None:
+    """
+    Send so many forms, each over a connection of its own, as the stock handler
+    does, from several clients at a time.
+    """
+    each = forms()
+
+    def client(first: int) -> None:
+        for number in range(first, count, clients):
+            with connect(port) as connection:
+                connection.sendall(each[number % VARIETY])
+                _readAnswer(connection)
+
+    _together([lambda first=first: client(first) for first in range(clients)])  # type: ignore[misc]
+
+
+def sendLines(port: int, requests: int) -> None:
+    """
+    Send so many requests of a thousand lines over one connection.
+    """
+    body = b"\n".join(lines()) + b"\n"
+    head = (
+        "POST /records HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with connect(port) as connection:
+        for _ in range(requests):
+            connection.sendall(head.encode() + body)
+            _readAnswer(connection)
+
+
+def _readAnswer(connection: socket.socket) -> None:
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        data = connection.recv(65536)
+        if not data:
+            raise ConnectionError("the answer ends early")
+        answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1]
+    if not status.startswith(b"2"):
+        raise ConnectionError(answer.decode("latin-1"))
+    length = 0
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    while len(body) < length:
+        body += connection.recv(65536)
+
+
+def sendStamped(connection: socket.socket, rate: float, seconds: float) -> None:
+    """
+    Send at a rate, and in every hundredth record the time at which it was sent.
+
+    @param rate: Records a second.
+    """
+    marked = makeRecords(STAMP.decode() + "0" * STAMP_DIGITS)[0]
+    marked.args = None
+    stamped = logging.handlers.SocketHandler("", None).makePickle(marked)
+    at = stamped.index(STAMP) + len(STAMP)
+    others = b"".join(frames()[:99])
+    begin = time.perf_counter()
+    for number in range(int(rate * seconds / 100)):
+        due = begin + number * 100 / rate
+        while (left := due - time.perf_counter()) > 0:
+            time.sleep(left)
+        now = b"%0*d" % (STAMP_DIGITS, time.time_ns() // 1000)
+        connection.sendall(others + stamped[:at] + now + stamped[at + STAMP_DIGITS :])
+
+
+def latencies(path: Path, done: threading.Event) -> Iterator[float]:
+    """
+    Read a file while it is written, and give the seconds from each stamp to the
+    moment its line was there.
+    """
+    rest = b""
+    with path.open("rb") as file:
+        while True:
+            ended = done.is_set()
+            data = file.read(1 << 20)
+            now = time.time()
+            if not data:
+                if ended:
+                    return
+                time.sleep(0.0005)
+                continue
+            data = rest + data
+            found = -1
+            while (found := data.find(STAMP, found + 1)) >= 0:
+                stamp = data[found + len(STAMP) :][:STAMP_DIGITS]
+                if len(stamp) == STAMP_DIGITS:
+                    yield now - int(stamp) / 1e6
+            rest = data[data.rfind(b"\n") + 1 :]
+
+
+def _together(functions: list[Callable[[], None]]) -> None:
+    errors: list[BaseException] = []
+
+    def run(function: Callable[[], None]) -> None:
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(each,)) for each in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
