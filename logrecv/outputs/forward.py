@@ -5,9 +5,11 @@ Forwarding: records go on to another receiver as C{SocketHandler} sends them.
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Sequence
 from datetime import datetime
+from io import BytesIO
+from pickle import Pickler
+from struct import Struct
 from typing import Any, ClassVar, Final, cast
 
 from attrs import define, field
@@ -33,29 +35,11 @@ from logrecv.outputs.parser import Surroundings
 from logrecv.outputs.queue import IWriter, QueuedSink
 from logrecv.outputs.spool import takeStore
 from logrecv.outputs.store import Chunk
-from logrecv.record import Record
+from logrecv.record import JSONValue, Record
 from logrecv.wire.frames import PREFIX
 
 #: The pickle protocol of C{SocketHandler.makePickle}.
 PICKLE_PROTOCOL: Final = 1
-
-#: The attributes of a C{LogRecord} that L{Record} has under the same name.
-SAME_NAME: Final = (
-    "name",
-    "levelname",
-    "pathname",
-    "filename",
-    "module",
-    "exc_text",
-    "stack_info",
-    "funcName",
-    "relativeCreated",
-    "thread",
-    "threadName",
-    "processName",
-    "process",
-    "taskName",
-)
 
 #: The name under which extras go that have the name of a standard attribute.
 EXTRA: Final = "extra"
@@ -63,6 +47,9 @@ EXTRA: Final = "extra"
 #: Bytes sent in one go.  A connection that is lost meanwhile makes records of
 #: as many bytes arrive twice at most.
 WRITE_SIZE: Final = 64 * 1024
+
+_LENGTH: Final = Struct(">L")
+_NO_LENGTH: Final = bytes(PREFIX)
 
 #: Seconds to the first attempt to connect again, and between attempts at most,
 #: each before up to one second of jitter.
@@ -88,17 +75,35 @@ def makeAttributes(record: Record) -> dict[str, object]:
     msecs = record.msecs
     if msecs is None:
         msecs = float(int(created * 1000) % 1000)
-    attributes: dict[str, object] = {name: getattr(record, name) for name in SAME_NAME}
-    attributes.update(
-        msg=record.message,
-        args=None,
-        exc_info=None,
-        levelno=record.levelno or 0,
-        lineno=record.lineno or 0,
-        created=created,
-        msecs=msecs,
-    )
-    extra = dict(record.extra or {})
+    attributes: dict[str, object] = {
+        "name": record.name,
+        "msg": record.message,
+        "args": None,
+        "levelname": record.levelname,
+        "levelno": record.levelno or 0,
+        "pathname": record.pathname,
+        "filename": record.filename,
+        "module": record.module,
+        "exc_info": None,
+        "exc_text": record.exc_text,
+        "stack_info": record.stack_info,
+        "lineno": record.lineno or 0,
+        "funcName": record.funcName,
+        "created": created,
+        "msecs": msecs,
+        "relativeCreated": record.relativeCreated,
+        "thread": record.thread,
+        "threadName": record.threadName,
+        "processName": record.processName,
+        "process": record.process,
+        "taskName": record.taskName,
+    }
+    if record.extra:
+        _addExtra(attributes, {**record.extra})
+    return attributes
+
+
+def _addExtra(attributes: dict[str, object], extra: dict[str, JSONValue]) -> None:
     reserved = attributes.keys() | {"message", "asctime"}
     if not reserved.isdisjoint(extra):
         reserved.add(EXTRA)
@@ -106,19 +111,30 @@ def makeAttributes(record: Record) -> dict[str, object]:
             name: extra.pop(name) for name in list(extra) if name in reserved
         }
     attributes.update(extra)
-    return attributes
 
 
 def encodeFrames(batch: Sequence[Record]) -> bytes:
     """
     Make the bytes that C{SocketHandler} would send of each record, one after
-    the other.
+    the other, save that nothing refers to what was there before: nothing in a
+    record is shared.
     """
-    pieces = []
+    buffer = BytesIO()
+    pickler = Pickler(buffer, PICKLE_PROTOCOL)
+    # Without a memo.
+    pickler.fast = True
+    write, dump, tell = buffer.write, pickler.dump, buffer.tell
+    ends = []
     for record in batch:
-        payload = pickle.dumps(makeAttributes(record), PICKLE_PROTOCOL)
-        pieces += [len(payload).to_bytes(PREFIX, "big"), payload]
-    return b"".join(pieces)
+        write(_NO_LENGTH)
+        dump(makeAttributes(record))
+        ends.append(tell())
+    frames = buffer.getbuffer()
+    start = 0
+    for end in ends:
+        _LENGTH.pack_into(frames, start, end - start - PREFIX)
+        start = end
+    return bytes(frames)
 
 
 @implementer(IPullProducer)

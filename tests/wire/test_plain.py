@@ -99,8 +99,15 @@ class PlainTests(SynchronousTestCase):
         st.just("INFO"),
     )
     names = st.sampled_from(
-        sorted(fields.STANDARD - {"msg", "args", "exc_info"})
-        + ["time", "user", "extra", "received", "hops", "repaired"]
+        [
+            *sorted(fields.STANDARD - {"msg", "args", "exc_info"}),
+            "time",
+            "user",
+            "extra",
+            "received",
+            "hops",
+            "repaired",
+        ]
     )
 
     @settings(max_examples=300, derandomize=True, deadline=None)
