@@ -12,11 +12,11 @@ from typing import Any
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from logrecv import replay
-from logrecv.service import ReceiverService
+from logrecv.process import CommandLineService
 from logrecv.tap import Options, makeService
 
 
-def run(reactor: Any, service: ReceiverService) -> int:
+def run(reactor: Any, service: CommandLineService) -> int:
     """
     Run a service until the reactor is stopped.
 
@@ -26,7 +26,7 @@ def run(reactor: Any, service: ReceiverService) -> int:
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
-    return 1 if service.lost else 0
+    return 1 if service.service.lost else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import ClassVar, Final, Protocol
 
 from attrs import define, field
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS batches (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS names ON batches (name);
 CREATE TABLE IF NOT EXISTS ends ( -- of the spools, while a batch is taken
     spool TEXT PRIMARY KEY,
     last INTEGER NOT NULL
@@ -75,10 +76,13 @@ class Batches:
 
     @ivar repeated: How many batches came that had been taken.
     @ivar spools: What batches are taken into that outlives the process.
+    @ivar turn: Is held by who asks about a batch and then takes it, so that of
+        several processes only one does.
     """
 
     repeated: int = field(default=0, init=False)
     spools: list[Numbered] = field(factory=list, init=False)
+    turn: AbstractContextManager[None] = field(factory=nullcontext, kw_only=True)
     _names: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
 
     def isRepeated(self, name: str) -> bool:
@@ -126,11 +130,13 @@ class StoredBatches(Batches, Service):
     have been sent on, since all of this happens in one turn of the reactor.
 
     @ivar directory: The absolute path of the directory of the file.
+    @ivar shared: Whether other processes use the file, too.
     """
 
     _log: ClassVar[Logger] = Logger()
 
     directory: str
+    shared: bool = False
     _connection: sqlite3.Connection | None = field(default=None, init=False)
     _count: int = field(default=0, init=False)
     _failed: bool = field(default=False, init=False)
@@ -142,7 +148,7 @@ class StoredBatches(Batches, Service):
         @raise OSError: The directory cannot be made or used.
         """
         self._open()
-        self._execute("DELETE FROM ends")
+        self._forgetEnds()
         super().startService()
 
     def stopService(self) -> None:
@@ -153,6 +159,14 @@ class StoredBatches(Batches, Service):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def isRepeated(self, name: str) -> bool:
+        """
+        See L{Batches.isRepeated}.
+        """
+        if self.shared and name not in self._names and self._isStored(name):
+            self._names[name] = None
+        return super().isRepeated(name)
 
     def unfinished(self, path: str) -> int | None:
         """
@@ -177,10 +191,10 @@ class StoredBatches(Batches, Service):
             with super().taking(name):
                 yield
         except BaseException:
-            self._execute("DELETE FROM ends")
+            self._forgetEnds()
             raise
         self._execute("BEGIN")
-        self._execute("DELETE FROM ends")
+        self._forgetEnds()
         self._execute("INSERT INTO batches (name) VALUES (?)", name)
         self._execute("COMMIT")
         self._count += 1
@@ -193,12 +207,17 @@ class StoredBatches(Batches, Service):
         """
         if self._connection is not None:
             return self._connection
-        if not os.path.isdir(self.directory):
+        with self.turn:
+            self._connection = self._openFile()
+        return self._connection
+
+    def _openFile(self) -> sqlite3.Connection:
+        with suppress(FileExistsError):
             os.mkdir(self.directory, 0o700)
         path = os.path.join(self.directory, _FILE)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
-            self._connection = self._read(path)
+            return self._read(path)
         except sqlite3.DatabaseError as error:
             self._log.error(
                 "{path} is no use ({error}) and is set aside; a batch that was taken "
@@ -207,8 +226,7 @@ class StoredBatches(Batches, Service):
                 error=error,
             )
             self._setAside(path)
-            self._connection = self._read(path)
-        return self._connection
+            return self._read(path)
 
     def _read(self, path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None)
@@ -232,6 +250,31 @@ class StoredBatches(Batches, Service):
             with suppress(FileNotFoundError):
                 os.unlink(path + beside)
 
+    def _isStored(self, name: str) -> bool:
+        """
+        Whether another process has taken a batch.
+        """
+        if self._connection is None:
+            return False
+        try:
+            rows = self._connection.execute(
+                "SELECT 1 FROM batches WHERE name = ? LIMIT 1", (name,)
+            )
+            return rows.fetchone() is not None
+        except sqlite3.Error as error:
+            self._reportFailure(error)
+            return False
+
+    def _forgetEnds(self) -> None:
+        """
+        Note that no batch is being taken into the spools of this process.
+        """
+        if self.shared:
+            for each in self.spools:
+                self._execute("DELETE FROM ends WHERE spool = ?", each.path)
+        else:
+            self._execute("DELETE FROM ends")
+
     def _forget(self) -> None:
         self._execute(
             "DELETE FROM batches WHERE number <= (SELECT max(number) FROM batches) - ?",
@@ -248,11 +291,14 @@ class StoredBatches(Batches, Service):
         try:
             self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            if not self._failed:
-                self._failed = True
-                self._log.error(
-                    "{directory}: names of batches cannot be stored ({error}); after "
-                    "a restart a batch may be taken twice",
-                    directory=self.directory,
-                    error=error,
-                )
+            self._reportFailure(error)
+
+    def _reportFailure(self, error: sqlite3.Error) -> None:
+        if not self._failed:
+            self._failed = True
+            self._log.error(
+                "{directory}: names of batches cannot be stored ({error}); after "
+                "a restart a batch may be taken twice",
+                directory=self.directory,
+                error=error,
+            )

@@ -4,8 +4,8 @@ The console: how the service is, for monitoring.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, Final, Protocol
 
 from attrs import define
 from klein import Klein
@@ -17,6 +17,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
@@ -29,6 +30,28 @@ from logrecv.web import Pages, answer
 from logrecv.wire.pickles import COMPILED
 
 _DECODER: Final = "compiled" if COMPILED else "python"
+
+
+class RepeatedBatches(Protocol):
+    """
+    What knows of batches that came again: L{Batches}.
+
+    @ivar repeated: How many.
+    """
+
+    @property
+    def repeated(self) -> int: ...
+
+
+class Collector(Protocol):
+    """
+    What has metrics of its own.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        """
+        Give them.
+        """
 
 
 @define(eq=False)
@@ -45,7 +68,7 @@ class TallyCollector:
     inputs: Sequence[InputTally]
     outputs: Sequence[OutputTally]
     quarantine: QuarantineTally
-    batches: Batches
+    batches: RepeatedBatches
 
     def collect(self) -> Iterator[Metric]:
         """
@@ -146,6 +169,10 @@ class TallyCollector:
         yield from (kept, dropped)
 
 
+def _upToDate() -> Deferred[str | None]:
+    return succeed(None)
+
+
 class Console:
     """
     The pages of the console.
@@ -158,19 +185,26 @@ class Console:
         inputs: Sequence[InputTally],
         outputs: Sequence[OutputTally],
         quarantine: QuarantineTally | None = None,
-        batches: Batches | None = None,
+        batches: RepeatedBatches | None = None,
+        refresh: Callable[[], Deferred[str | None]] = _upToDate,
+        collectors: Sequence[Collector] = (),
     ) -> None:
         """
         @param inputs: What came in.
         @param outputs: What became of it.
         @param quarantine: What became of what was rejected, if that is kept.
         @param batches: What came again, if that is known.
+        @param refresh: Brings all of these up to date, where others count; the
+            L{Deferred} fires with what is wrong with them, if anything is.
+        @param collectors: What has metrics of its own.
         """
+        self._refresh = refresh
         tallies = TallyCollector(
             inputs, outputs, quarantine or QuarantineTally(), batches or Batches()
         )
         self._registry = CollectorRegistry()
-        self._registry.register(tallies)
+        for collector in (tallies, *collectors):
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
 
     def resource(self) -> IResource:
@@ -180,17 +214,19 @@ class Console:
         return Pages(self.router.resource())
 
     @router.route("/healthz", methods=["GET", "HEAD"])
-    def health(self, request: IRequest) -> bytes:
+    async def health(self, request: IRequest) -> bytes:
         """
         Say that the service runs and answers.
         """
-        return answer(request, 200, "ok")
+        problem = await self._refresh()
+        return answer(request, 503 if problem else 200, problem or "ok")
 
     @router.route("/metrics", methods=["GET", "HEAD"])
-    def metrics(self, request: IRequest) -> bytes:
+    async def metrics(self, request: IRequest) -> bytes:
         """
         Show the counters to Prometheus.
         """
+        await self._refresh()
         request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode("ascii"))
         return generate_latest(self._registry)
 

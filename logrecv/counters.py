@@ -53,6 +53,13 @@ class InputTally:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
 
+def makeTallies() -> list[InputTally]:
+    """
+    Make a tally for each way in.
+    """
+    return [InputTally(via) for via in ("tcp", "udp", "http", "json")]
+
+
 @define(eq=False)
 class OutputTally:
     """

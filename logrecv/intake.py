@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from logrecv.batches import Batches
-from logrecv.counters import InputTally
+from logrecv.counters import InputTally, makeTallies
 from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.quarantine import KeepNothing
 from logrecv.record import Origin, Record
@@ -27,7 +27,7 @@ _Make: TypeAlias = Callable[[_T, Origin], Record]
 
 
 def _tallies() -> dict[str, InputTally]:
-    return {via: InputTally(via) for via in ("tcp", "udp", "http", "json")}
+    return {tally.via: tally for tally in makeTallies()}
 
 
 class UnderPressure(Exception):
@@ -127,10 +127,11 @@ class Intake:
 
         if batch is None:
             return take()
-        if self.batches.isRepeated(batch):
-            return None
-        with self.batches.taking(batch):
-            return take()
+        with self.batches.turn:
+            if self.batches.isRepeated(batch):
+                return None
+            with self.batches.taking(batch):
+                return take()
 
     def reject(self, via: str, reason: str, count: int = 1) -> None:
         """

@@ -121,10 +121,13 @@ class Segments:
 
     @ivar directory: The absolute path of the directory.
     @ivar limit: Bytes that all files together may have.
+    @ivar writers: How many processes write to the directory, each to a file of
+        its own.
     """
 
     directory: str
     limit: int = DEFAULT_LIMIT
+    writers: int = 1
     _descriptor: int | None = field(default=None, init=False)
     #: Bytes in the file that is open.
     _size: int = field(default=0, init=False)
@@ -137,9 +140,9 @@ class Segments:
 
         @raise OSError: It cannot be made or used.
         """
-        if not os.path.isdir(self.directory):
+        with suppress(FileExistsError):
             os.mkdir(self.directory, 0o700)
-        elif not os.access(self.directory, os.W_OK | os.X_OK):
+        if not os.access(self.directory, os.W_OK | os.X_OK):
             raise PermissionError(
                 errno.EACCES, os.strerror(errno.EACCES), self.directory
             )
@@ -178,14 +181,15 @@ class Segments:
         @param size: The bytes of the entry.
         @return: The descriptor.
         """
-        most = self.limit // SEGMENTS
+        most = self.limit // SEGMENTS // self.writers
         if self._descriptor is not None:
             # Who has replayed a file may have removed it.
             there = os.fstat(self._descriptor).st_nlink > 0
             if there and self._size + size <= most:
                 return self._descriptor
             self.close()
-        self._makeRoom(max(most, size))
+        # All the others may begin a file, too.
+        self._makeRoom(max(most, size) + most * (self.writers - 1))
         self._descriptor = self._create()
         self._size = 0
         return self._descriptor
@@ -204,11 +208,14 @@ class Segments:
             total -= length
 
     def _create(self) -> int:
-        newest = max((number for number, _ in self._files()), default=0)
-        self._number = max(self._number, newest) + 1
-        path = os.path.join(self.directory, f"rejected-{self._number:010}.jsonl")
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        return os.open(path, flags, 0o600)
+        while True:
+            newest = max((number for number, _ in self._files()), default=0)
+            self._number = max(self._number, newest) + 1
+            path = os.path.join(self.directory, f"rejected-{self._number:010}.jsonl")
+            # Another process may have made it by now.
+            with suppress(FileExistsError):
+                return os.open(path, flags, 0o600)
 
     def _files(self) -> list[tuple[int, os.DirEntry[str]]]:
         """

@@ -21,13 +21,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from logrecv.counters import OutputTally
-from logrecv.interfaces import IRecordSink
+from logrecv.interfaces import IRecordSink, IReopenable
 
 #: Seconds in which a stop has to be done.  twistd and systemd give more.
 DRAIN: Final = 10.0
 
 #: Seconds beyond that in which outputs let go of what they hold open.
-_CLOSING: Final = 5.0
+CLOSING: Final = 5.0
 
 
 def _globalReactor() -> IReactorTime:
@@ -49,9 +49,10 @@ class ReceiverService(Service):
     @ivar consoles: The services that show how things are; they are the last to
         go.
     @ivar tallies: The tallies of the outputs, for the account at the end.
+    @ivar reopenables: What may have files open that somebody moves away.
     @ivar drain: Seconds in which a stop has to be done.
     @ivar clock: Tells when that is over.
-    @ivar lost: Records that a stop had to give up.
+    @ivar lost: Records that a stop had to give up, by output.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -60,9 +61,10 @@ class ReceiverService(Service):
     inputs: Sequence[IService]
     consoles: Sequence[IService] = ()
     tallies: Sequence[OutputTally] = field(default=(), kw_only=True)
+    reopenables: Sequence[IReopenable] = field(default=(), kw_only=True)
     drain: float = field(default=DRAIN, kw_only=True)
     clock: IReactorTime = field(factory=_globalReactor, kw_only=True)
-    lost: int = field(default=0, init=False)
+    lost: dict[str, int] = field(factory=dict, init=False)
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _hurried: bool = field(default=False, init=False)
 
@@ -98,6 +100,13 @@ class ReceiverService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
+    def reopen(self) -> None:
+        """
+        Open files again.
+        """
+        for reopenable in self.reopenables:
+            reopenable.reopen()
+
     def hurry(self) -> None:
         """
         Wait no longer in a stop that is under way.
@@ -111,7 +120,7 @@ class ReceiverService(Service):
         before = self._dropped()
         await self._untilDeadline(deadline, self._stopAll(self.inputs))
         await self._untilDeadline(deadline, self.sink.flush())
-        await self._untilDeadline(deadline + _CLOSING, self.sink.stop())
+        await self._untilDeadline(deadline + CLOSING, self.sink.stop())
         await self._stopAll(self.consoles)
         self._account(before)
 
@@ -155,17 +164,25 @@ class ReceiverService(Service):
 
         @param before: What had been dropped before the stop, by output.
         """
-        lost = {
+        self.lost = {
             output: count - before[output]
             for output, count in self._dropped().items()
             if count > before[output]
         }
-        self.lost = sum(lost.values())
-        if lost:
-            self._log.error(
-                "stopped; {lost} records were lost: {outputs}",
-                lost=self.lost,
-                outputs=", ".join(f"{count} of {name}" for name, count in lost.items()),
-            )
-        else:
-            self._log.info("stopped; nothing was lost")
+        logStopped(self._log, self.lost)
+
+
+def logStopped(log: Logger, lost: dict[str, int]) -> None:
+    """
+    Say that everything has stopped, and what was lost.
+
+    @param lost: Records that a stop had to give up, by output.
+    """
+    if lost:
+        log.error(
+            "stopped; {lost} records were lost: {outputs}",
+            lost=sum(lost.values()),
+            outputs=", ".join(f"{count} of {name}" for name, count in lost.items()),
+        )
+    else:
+        log.info("stopped; nothing was lost")

@@ -5,18 +5,14 @@ The command line: options, and the service that they describe.
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
 
-from attrs import define, field
+from attrs import define, frozen
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory, IReactorFromThreads
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
@@ -24,7 +20,7 @@ from twisted.python.usage import UsageError
 from logrecv import __version__
 from logrecv.batches import Batches, StoredBatches
 from logrecv.console import Console
-from logrecv.counters import InputTally
+from logrecv.counters import InputTally, OutputTally, makeTallies
 from logrecv.descriptions import sizeInBytes
 from logrecv.inputs.admission import Admission, network
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
@@ -33,16 +29,27 @@ from logrecv.inputs.passwords import PasswordFile
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.turns import Turns
-from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, parseAddress
+from logrecv.inputs.udp import (
+    DatagramAddress,
+    DatagramInput,
+    RecordDatagramProtocol,
+    parseAddress,
+)
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
 from logrecv.interfaces import IQuarantine, IRecordSink, IReopenable
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.parser import OutputFactory
 from logrecv.outputs.queue import DaemonThread
+from logrecv.process import CommandLineService, WholeService, raiseFileLimit
 from logrecv.quarantine import KeepNothing, Quarantine, Segments, usableDirectory
 from logrecv.service import ReceiverService
+from logrecv.share import Share, spoolNumbers
 from logrecv.web import QuietSite
+from logrecv.workers.balance import MOST
+from logrecv.workers.sockets import SharedDatagrams, SharedStream
+from logrecv.workers.supervisor import Supervisor
+from logrecv.workers.totals import Totals
 
 #: The standard ports of C{logging.handlers}, on loopback; the console beside
 #: them.  Served where the command line names no input.
@@ -73,20 +80,6 @@ _CONNECTIONS: Final = 8192
 _OTHER_FILES: Final = 192
 
 
-def raiseFileLimit() -> int:
-    """
-    Let this process open as many files as the system lets it.
-
-    @return: How many that are.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft if soft != resource.RLIM_INFINITY else 1 << 20
-
-
 def _globalReactor() -> Any:
     # The runner has installed its reactor by the time this is called.
     from twisted.internet import reactor
@@ -110,6 +103,12 @@ class Options(UsageOptions):
     optParameters: ClassVar[list[list[object]]] = [
         ["max-record", None, "1048576", "The largest record taken, in bytes."],
         ["drain", None, "10", "Seconds in which a stop has to be done."],
+        [
+            "workers",
+            None,
+            "1",
+            "Processes that serve together, for more than one core.",
+        ],
         ["max-connections", None, None, "Connections that may be open at a time."],
         [
             "max-connections-per-peer",
@@ -147,12 +146,22 @@ class Options(UsageOptions):
     ]
     compData: ClassVar[object] = None
 
-    def __init__(self, getReactor: Callable[[], Any] = _globalReactor) -> None:
+    def __init__(
+        self,
+        getReactor: Callable[[], Any] = _globalReactor,
+        share: Share | None = None,
+    ) -> None:
         """
         @param getReactor: Gives the reactor that the descriptions are for.
+        @param share: What the process shares with others; L{None} if it serves
+            alone, or has workers that serve.
         """
         super().__init__()
         self._getReactor = getReactor
+        self._share = share or Share()
+        #: The command line, and where it was given.
+        self.arguments: list[str] = []
+        self.directory = ""
         self._given: dict[str, list[str]] = {
             name: [] for name in ("tcp", "udp", "http", "output", "console", "allow")
         }
@@ -217,6 +226,8 @@ class Options(UsageOptions):
         """
         Read the command line.
         """
+        self.arguments = list(sys.argv[1:] if options is None else options)
+        self.directory = os.getcwd()
         try:
             super().parseOptions(options)
         except UsageError as error:
@@ -233,27 +244,33 @@ class Options(UsageOptions):
             for name, default in DEFAULTS.items():
                 given[name] = given[name] or [default]
         given["output"] = given["output"] or ["stdout"]
-        reactor = self._getReactor()
+        self["reactor"] = reactor = self._getReactor()
+        self["workers"] = self._number("workers", MOST)
         self["quarantine"] = self._makeQuarantine(reactor)
         self["batches"] = self._makeBatches()
         outputs = OutputFactory(
-            reactor, quarantine=self["quarantine"], batches=self["batches"]
+            reactor,
+            quarantine=self["quarantine"],
+            batches=self["batches"],
+            share=self._share,
         )
-
-        def stream(text: str) -> StreamAddress:
-            return parseStreamAddress(reactor, text)
-
-        self["reactor"] = reactor
         self["maxRecord"] = self._number("max-record", _LARGEST_RECORD)
         self["drainSeconds"] = float(self._number("drain", _LONGEST_DRAIN))
         self["admission"] = self._makeAdmission()
         self["passwords"] = self._makePasswords(reactor)
-        self["tcp"] = self._make("tcp", stream)
-        self["udp"] = self._make("udp", parseAddress)
-        self["http"] = self._make("http", stream)
-        self["console"] = self._make("console", stream)
+        self["tcp"] = self._makeStreams("tcp")
+        self["udp"] = self._makeDatagrams()
+        self["http"] = self._makeStreams("http")
+        self["console"] = self._makeStreams("console")
         self["sinks"] = self._make("output", outputs.make)
         self["outputs"] = outputs
+
+    def _makeStreams(self, option: str) -> list[StreamAddress]:
+        reactor = self["reactor"]
+        return self._make(option, lambda text: parseStreamAddress(reactor, text))
+
+    def _makeDatagrams(self) -> list[Any]:
+        return self._make("udp", parseAddress)
 
     def _make(self, option: str, make: Callable[[str], Any]) -> list[Any]:
         made = []
@@ -266,7 +283,7 @@ class Options(UsageOptions):
 
     def _makeAdmission(self) -> Admission:
         networks = self._make("allow", network)
-        possible = max(raiseFileLimit() - _OTHER_FILES, 1)
+        possible = max(raiseFileLimit() - _OTHER_FILES, 1) * int(self["workers"])
         total = min(_CONNECTIONS, possible)
         if self["max-connections"] is not None:
             total = self._number("max-connections", 1 << 20)
@@ -278,7 +295,8 @@ class Options(UsageOptions):
         perPeer = max(total // 2, 1)
         if self["max-connections-per-peer"] is not None:
             perPeer = self._number("max-connections-per-peer", 1 << 20)
-        return Admission(networks, total, perPeer)
+        part = self._share.part
+        return Admission(networks, part(total), part(perPeer))
 
     def _makePasswords(self, reactor: Any) -> PasswordFile | None:
         path = self["http-passwords"]
@@ -302,7 +320,7 @@ class Options(UsageOptions):
                 )
             return KeepNothing()
         try:
-            segments = Segments(usableDirectory(directory))
+            segments = Segments(usableDirectory(directory), writers=self._share.count)
         except ValueError as error:
             raise UsageError(f"--quarantine {directory!r}: {error}") from None
         if limit is not None:
@@ -313,86 +331,23 @@ class Options(UsageOptions):
         return Quarantine(segments, DaemonThread(reactor, "quarantine"), reactor)
 
     def _makeBatches(self) -> Batches:
-        directory = self["state"]
+        directory, share = self["state"], self._share
         if directory is None:
-            return Batches()
+            if share.alone:
+                return Batches()
+            # Who sends a batch again may meet another worker.
+            return StoredBatches(share.directory, shared=True, turn=share.lock())
         try:
-            return StoredBatches(usableDirectory(directory))
+            path = usableDirectory(directory)
         except ValueError as error:
             raise UsageError(f"--state {directory!r}: {error}") from None
+        return StoredBatches(path, shared=not share.alone, turn=share.lock())
 
     def _number(self, option: str, most: int) -> int:
         text = self[option]
         if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= most:
             return int(text)
         raise UsageError(f"--{option} {text!r}: must be a number from 1 to {most}")
-
-
-class CannotStart(SystemExit, Exception):
-    """
-    Ends the program with status 1.
-
-    It is an L{Exception} too, because that is what twistd catches to remove its
-    pid file and to tell the process that waits for the daemon: on a bare
-    L{SystemExit} that would wait for ever.
-    """
-
-    def __init__(self, reason: str) -> None:
-        """
-        @param reason: Why, in one line.
-        """
-        super().__init__(reason)
-        self.code = 1
-
-
-@define(eq=False, slots=False)
-class CommandLineService(ReceiverService):
-    """
-    The service of a whole process.
-
-    @ivar reactor: The reactor of the process.
-    @ivar reopenables: What SIGHUP opens again.
-    """
-
-    reactor: IReactorFromThreads = field(kw_only=True)
-    reopenables: Sequence[IReopenable] = field(default=(), kw_only=True)
-
-    def privilegedStartService(self) -> None:
-        """
-        Listen, or end the program with one line that says why not.
-        """
-        self._orExit(super().privilegedStartService)
-
-    def startService(self) -> None:
-        """
-        Start, or end the program with one line that says why not.
-        """
-        self._orExit(super().startService)
-        signal.signal(signal.SIGHUP, self._hangUp)
-
-    def stopService(self) -> Deferred[None]:
-        """
-        Stop; a second signal to do so is one to do so at once.
-        """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._hurryUp)
-        return super().stopService()
-
-    def _orExit(self, start: Callable[[], None]) -> None:
-        try:
-            start()
-        except (CannotListenError, OSError) as error:
-            line = " ".join(str(error).split())
-            # Runners have replaced sys.stderr by their log.
-            print(f"logrecv: {line}", file=sys.__stderr__)
-            raise CannotStart(line) from None
-
-    def _hurryUp(self, number: int, frame: object) -> None:
-        self.reactor.callFromThread(self.hurry)
-
-    def _hangUp(self, number: int, frame: object) -> None:
-        for reopenable in self.reopenables:
-            self.reactor.callFromThread(reopenable.reopen)
 
 
 @define(eq=False)
@@ -420,16 +375,22 @@ class _Inputs:
         for address in options["tcp"]:
             records = RecordFactory(intake, maxRecord, unfinished)
             inputs.append(self._stream(address, records, "tcp", turns))
-        for address in options["udp"]:
-            datagrams = RecordDatagramProtocol(intake, maxRecord, options["admission"])
-            restricted = bool(options["admission"].networks)
-            inputs.append(
-                DatagramInput(reactor, address, datagrams, restricted, self._drain)
-            )
+        for each in options["udp"]:
+            inputs.append(self._datagrams(each))
         for address in options["http"]:
             site = RecordSite(intake, reactor, maxRecord, unfinished, passwords)
             inputs.append(self._stream(address, site, "http", turns))
         return inputs
+
+    def _datagrams(self, address: DatagramAddress) -> DatagramInput:
+        options = self.options
+        protocol = RecordDatagramProtocol(
+            self.intake, options["maxRecord"], options["admission"]
+        )
+        restricted = _isRestricted(options, "udp")
+        return DatagramInput(
+            options["reactor"], address, protocol, restricted, self._drain
+        )
 
     def _stream(
         self, address: StreamAddress, factory: IProtocolFactory, via: str, turns: Turns
@@ -439,11 +400,7 @@ class _Inputs:
         connections = Connections(
             factory, tally, self.options["reactor"], admission, turns
         )
-        restricted = bool(
-            admission.networks
-            or address.encrypted
-            or (via == "http" and self.options["passwords"])
-        )
+        restricted = _isRestricted(self.options, via, address.encrypted)
         return StreamInput(address.endpoint, connections, restricted, self._drain)
 
     @property
@@ -451,17 +408,24 @@ class _Inputs:
         return _READING * cast(float, self.options["drainSeconds"])
 
 
-def _makeConsole(options: Options, intake: Intake) -> list[IService]:
+def _isRestricted(options: Options, via: str, encrypted: bool = False) -> bool:
     """
-    Make what shows the counters, on each address of the console.
+    Whether something else than the network decides who may send.
+
+    @param encrypted: Whether the input speaks TLS.
+    """
+    return bool(
+        options["admission"].networks
+        or encrypted
+        or (via == "http" and options["passwords"])
+    )
+
+
+def _makeConsoles(options: Options, console: Console) -> list[IService]:
+    """
+    Make what shows the console on each of its addresses.
     """
     reactor = options["reactor"]
-    console = Console(
-        list(intake.tallies.values()),
-        options["outputs"].tallies,
-        intake.quarantine.tally,
-        intake.batches,
-    )
     site = QuietSite(console.resource(), reactor=reactor)
     connections = Connections(site, InputTally("console"), reactor)
     return [
@@ -470,9 +434,24 @@ def _makeConsole(options: Options, intake: Intake) -> list[IService]:
     ]
 
 
-def makeService(options: Options) -> CommandLineService:
+@frozen(eq=False)
+class Receiver:
     """
-    Make the service that the command line describes.
+    A process that receives.
+
+    @ivar service: All that it does.
+    @ivar intake: Where payloads become records.
+    @ivar outputs: What became of the records.
+    """
+
+    service: ReceiverService
+    intake: Intake
+    outputs: Sequence[OutputTally]
+
+
+def makeReceiver(options: Options) -> Receiver:
+    """
+    Make what receives in this process.
 
     @param options: The options, parsed.
     """
@@ -480,16 +459,80 @@ def makeService(options: Options) -> CommandLineService:
     sink = sinks[0] if len(sinks) == 1 else FanOut(sinks)
     quarantine: IQuarantine = options["quarantine"]
     batches: Batches = options["batches"]
+    outputs: Sequence[OutputTally] = options["outputs"].tallies
     intake = Intake(sink, options["reactor"], quarantine=quarantine, batches=batches)
+    tallies = list(intake.tallies.values())
+    console = Console(tallies, outputs, quarantine.tally, batches)
     keepers = [each for each in [quarantine, batches] if IService.providedBy(each)]
     candidates = [*options["outputs"].sinks, options["passwords"]]
-    return CommandLineService(
+    service = ReceiverService(
         sink,
         _Inputs(options, intake).make(),
-        [*_makeConsole(options, intake), *keepers],
-        tallies=options["outputs"].tallies,
+        [*_makeConsoles(options, console), *keepers],
+        tallies=outputs,
         drain=options["drainSeconds"],
         clock=options["reactor"],
-        reactor=options["reactor"],
         reopenables=[each for each in candidates if IReopenable.providedBy(each)],
     )
+    return Receiver(service, intake, outputs)
+
+
+def makeSupervisor(options: Options) -> Supervisor:
+    """
+    Make what has workers that receive.
+
+    @param options: The options, parsed.
+    """
+    reactor = options["reactor"]
+    streams = {
+        via: [
+            SharedStream(
+                address.endpoint, _isRestricted(options, via, address.encrypted)
+            )
+            for address in options[via]
+        ]
+        for via in ("tcp", "http")
+    }
+    datagrams = [
+        SharedDatagrams(address, reactor, _isRestricted(options, "udp"))
+        for address in options["udp"]
+    ]
+    totals = Totals(makeTallies(), options["outputs"].tallies)
+    supervisor = Supervisor(
+        reactor,
+        options.arguments,
+        options.directory,
+        options["workers"],
+        streams,
+        datagrams,
+        totals,
+        spools=options["outputs"].spools,
+        drain=options["drainSeconds"],
+    )
+    console = Console(
+        totals.inputs,
+        totals.outputs,
+        totals.quarantine,
+        totals,
+        refresh=supervisor.refresh,
+        collectors=[supervisor],
+    )
+    supervisor.consoles = _makeConsoles(options, console)
+    return supervisor
+
+
+def makeService(options: Options) -> CommandLineService:
+    """
+    Make the service that the command line describes.
+
+    @param options: The options, parsed.
+    """
+    # Workers of an earlier run may have left records in their spools.
+    spools = options["outputs"].spools
+    left = any(spoolNumbers(directory) for directory in spools)
+    whole: WholeService
+    if options["workers"] > 1 or left:
+        whole = makeSupervisor(options)
+    else:
+        whole = makeReceiver(options).service
+    return CommandLineService(whole, options["reactor"])

@@ -5,28 +5,30 @@ Tests for L{logrecv.tap}.
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import Any
 
-from attrs import define, field
-from twisted.application.service import IService, IServiceMaker, Service
-from twisted.internet.defer import Deferred
+from twisted.application.service import IService, IServiceMaker
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from logrecv.inputs.streams import StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, UDPAddress, UnixAddress
-from logrecv.interfaces import IReopenable
 from logrecv.quarantine import KeepNothing, Quarantine
-from logrecv.tap import CommandLineService, Options, makeService
-from logrecv.testing import MemorySink
+from logrecv.service import ReceiverService
+from logrecv.tap import Options, makeService
+
+
+def receiver(options: Options) -> ReceiverService:
+    """
+    Make the service of a command line, without what the process has around it.
+    """
+    service = makeService(options).service
+    assert isinstance(service, ReceiverService)
+    return service
 
 
 def parse(*arguments: str) -> Options:
@@ -159,48 +161,18 @@ class OptionsTests(SynchronousTestCase):
         self.assertRegex(printed.getvalue(), r"^logrecv \d+\.\d+\.\d+\n$")
 
 
-@implementer(IReopenable)
-@define(eq=False)
-class Reopenable:
-    """
-    Counts how often it was asked to reopen.
-    """
-
-    reopened: int = field(default=0, init=False)
-
-    def reopen(self) -> None:
-        """
-        Count.
-        """
-        self.reopened += 1
-
-
-class ImmediateReactor(MemoryReactorClock):
-    """
-    Calls what comes from a thread at once.
-    """
-
-    def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
-        """
-        Call it.
-        """
-        callable(*args, **kwargs)
-
-
 class MakeServiceTests(SynchronousTestCase):
     """
-    Tests for L{makeService} and L{CommandLineService}.
+    Tests for L{makeService}.
     """
 
     def test_everything(self) -> None:
         """
         The service has an input for each description, the console apart.
         """
-        service = makeService(
-            parse("--tcp", "tcp:1", "--udp", "udp:2", "--udp", "unixgram:/tmp/x")
-        )
-        assert isinstance(service, CommandLineService)
-        verifyObject(IService, service)
+        options = parse("--tcp", "tcp:1", "--udp", "udp:2", "--udp", "unixgram:/tmp/x")
+        verifyObject(IService, makeService(options))
+        service = receiver(options)
         stream, udp, unix = service.inputs
         self.assertIsInstance(stream, StreamInput)
         assert isinstance(udp, DatagramInput)
@@ -208,7 +180,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIsInstance(udp.address, UDPAddress)
         self.assertIsInstance(unix.address, UnixAddress)
         self.assertEqual(list(service.consoles), [])
-        self.assertEqual(len(makeService(parse()).consoles), 1)  # type: ignore[attr-defined]
+        self.assertEqual(len(receiver(parse()).consoles), 1)
 
     def test_quarantine(self) -> None:
         """
@@ -219,7 +191,7 @@ class MakeServiceTests(SynchronousTestCase):
         directory = os.path.abspath(self.mktemp())
         options = parse("--quarantine", directory, "--quarantine-limit", "2M")
         self.assertFalse(os.path.exists(directory))
-        service = makeService(options)
+        service = receiver(options)
         quarantine = service.consoles[-1]
         assert isinstance(quarantine, Quarantine)
         self.assertIs(options["outputs"].quarantine, quarantine)
@@ -242,69 +214,3 @@ class MakeServiceTests(SynchronousTestCase):
             parse("--quarantine", self.mktemp())["quarantine"].segments.limit, 64 << 20
         )
         self.assertIsInstance(parse()["quarantine"], KeepNothing)
-
-    def test_hangUp(self) -> None:
-        """
-        SIGHUP opens again what can be.
-        """
-        reopenable = Reopenable()
-        before = signal.getsignal(signal.SIGHUP)
-        self.addCleanup(signal.signal, signal.SIGHUP, before)
-        service = CommandLineService(
-            MemorySink(), [], reactor=ImmediateReactor(), reopenables=[reopenable]
-        )
-        service.startService()
-        os.kill(os.getpid(), signal.SIGHUP)
-        self.assertEqual(reopenable.reopened, 1)
-
-    def test_secondSignal(self) -> None:
-        """
-        A second signal to stop ends the waiting.
-        """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
-        reactor = ImmediateReactor()
-        endless: Deferred[None] = Deferred()
-
-        class Endless(Service):
-            """
-            Takes for ever to stop.
-            """
-
-            def stopService(self) -> Deferred[None]:
-                """
-                Never.
-                """
-                return endless
-
-        service = CommandLineService(
-            MemorySink(), [Endless()], reactor=reactor, clock=reactor
-        )
-        stopped = service.stopService()
-        self.assertNoResult(stopped)
-        os.kill(os.getpid(), signal.SIGTERM)
-        self.successResultOf(stopped)
-
-    def test_cannotStart(self) -> None:
-        """
-        What cannot be had at the start ends the program with one line.
-        """
-
-        class Unopenable(MemorySink):
-            """
-            Cannot be opened.
-            """
-
-            def start(self) -> None:
-                """
-                Fail.
-                """
-                raise OSError(13, "Permission denied", "/var/log/x")
-
-        service = CommandLineService(Unopenable(), [], reactor=MemoryReactorClock())
-        printed = StringIO()
-        self.patch(sys, "__stderr__", printed)
-        error = self.assertRaises(SystemExit, service.startService)
-        self.assertEqual(error.code, 1)
-        self.assertIn("/var/log/x", printed.getvalue())
-        self.assertEqual(printed.getvalue().count("\n"), 1)

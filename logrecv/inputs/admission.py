@@ -4,7 +4,7 @@ Admission: who may connect, and how many at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
@@ -53,11 +53,13 @@ class Admission:
     @ivar networks: The networks that clients must be in; empty for any.
     @ivar maxConnections: How many connections there may be.
     @ivar maxPerPeer: How many of them from one host.
+    @ivar announce: Is told how many there are, whenever that changes.
     """
 
     networks: Sequence[Network] = ()
     maxConnections: int = 4096
     maxPerPeer: int = 2048
+    announce: Callable[[int], None] | None = None
     _connections: int = field(default=0, init=False)
     _perPeer: dict[str, int] = field(factory=dict, init=False)
 
@@ -93,7 +95,7 @@ class Admission:
         """
         Count a connection that is made.
         """
-        self._connections += 1
+        self._change(1)
         if host is not None:
             self._perPeer[host] = self._perPeer.get(host, 0) + 1
 
@@ -101,8 +103,13 @@ class Admission:
         """
         Count a connection out.
         """
-        self._connections -= 1
+        self._change(-1)
         if host is not None:
             left = self._perPeer.pop(host) - 1
             if left:
                 self._perPeer[host] = left
+
+    def _change(self, difference: int) -> None:
+        self._connections += difference
+        if self.announce is not None:
+            self.announce(self._connections)

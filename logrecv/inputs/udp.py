@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from stat import S_ISSOCK
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 from attrs import define, field
 from twisted.application.service import Service
@@ -152,6 +152,67 @@ class _BatchUnixPort(_BatchPort, DatagramPort):
     """
 
 
+class _AdoptedUnixPort(_BatchUnixPort):
+    """
+    The same for one that another process has bound.
+
+    @ivar inherited: The socket.
+    """
+
+    inherited: socket.socket
+
+    def _bindSocket(self) -> None:
+        self.socket = self.inherited
+        self.connected = True
+        self.fileno = self.socket.fileno  # type: ignore[method-assign]
+
+
+class DatagramAddress(Protocol):
+    """
+    Where datagrams come.
+    """
+
+    def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
+        """
+        Listen here.
+
+        @raise CannotListenError: The address cannot be had.
+        """
+
+    def vacate(self) -> None:
+        """
+        Leave nothing behind, when nobody listens here any more.
+        """
+
+
+@define(eq=False)
+class InheritedAddress:
+    """
+    An address for which there is a socket that another process has bound, and
+    will close.
+
+    @ivar address: The address.
+    @ivar descriptor: The descriptor of the socket.
+    """
+
+    address: UDPAddress | UnixAddress
+    descriptor: int
+
+    def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
+        """
+        See L{DatagramAddress.listen}.
+        """
+        port = self.address.adopt(reactor, protocol, self.descriptor)
+        # The port has a descriptor of its own, and has to have the last one.
+        os.close(self.descriptor)
+        return port
+
+    def vacate(self) -> None:
+        """
+        See L{DatagramAddress.vacate}.
+        """
+
+
 @define(eq=False)
 class UDPAddress:
     """
@@ -164,15 +225,32 @@ class UDPAddress:
     port: int
     interface: str = ""
 
-    def listen(self, reactor: Any, protocol: RecordDatagramProtocol) -> Port:
+    def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
         """
-        Listen here.
-
-        @raise CannotListenError: The port cannot be had.
+        See L{DatagramAddress.listen}.
         """
         port = _BatchPort(self.port, protocol, self.interface, MAX_UDP, reactor)
         port.startListening()
         return port
+
+    def adopt(self, reactor: Any, protocol: DatagramProtocol, descriptor: int) -> Port:
+        """
+        Listen here with a socket that another process has bound.
+
+        @param descriptor: That of the socket, which stays open.
+        """
+        with socket.socket(fileno=os.dup(descriptor)) as probe:
+            family = probe.family
+        port: Port = _BatchPort._fromListeningDescriptor(
+            reactor, descriptor, family, protocol, MAX_UDP
+        )
+        port.startListening()
+        return port
+
+    def vacate(self) -> None:
+        """
+        See L{DatagramAddress.vacate}.
+        """
 
 
 @define(eq=False)
@@ -187,16 +265,32 @@ class UnixAddress:
     path: str
     mode: int = 0o660
 
-    def listen(self, reactor: Any, protocol: RecordDatagramProtocol) -> Port:
+    def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
         """
-        Listen here.
-
-        @raise CannotListenError: The path cannot be had.
+        See L{DatagramAddress.listen}.
         """
         self._removeStale()
         port = _BatchUnixPort(self.path, protocol, MAX_UNIX, self.mode, reactor)
         port.startListening()
         return port
+
+    def adopt(self, reactor: Any, protocol: DatagramProtocol, descriptor: int) -> Port:
+        """
+        Listen here with a socket that another process has bound.
+
+        @param descriptor: That of the socket, which stays open.
+        """
+        port = _AdoptedUnixPort(self.path, protocol, MAX_UNIX, self.mode, reactor)
+        port.inherited = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_DGRAM)
+        port.startListening()
+        return port
+
+    def vacate(self) -> None:
+        """
+        See L{DatagramAddress.vacate}.
+        """
+        with suppress(OSError):
+            os.unlink(self.path)
 
     def _removeStale(self) -> None:
         """
@@ -259,7 +353,7 @@ class DatagramInput(Service):
     _log: ClassVar[Logger] = Logger()
 
     reactor: Any
-    address: UDPAddress | UnixAddress
+    address: DatagramAddress
     protocol: RecordDatagramProtocol
     restricted: bool = False
     drain: float = DRAIN
@@ -274,7 +368,7 @@ class DatagramInput(Service):
         super().privilegedStartService()
         self._port = self.address.listen(self.reactor, self.protocol)
         logListening(self._log, self._port.getHost(), self.restricted)
-        self._enlargeBuffer(self._port.socket)
+        self._tellBuffer(enlargeBuffer(self._port.socket))
 
     def startService(self) -> None:
         """
@@ -309,23 +403,9 @@ class DatagramInput(Service):
         finally:
             port, self._port = self._port, None
             await maybeDeferred(port.stopListening)
-        if isinstance(self.address, UnixAddress):
-            with suppress(OSError):
-                os.unlink(self.address.path)
+        self.address.vacate()
 
-    def _enlargeBuffer(self, endpoint: socket.socket) -> None:
-        """
-        Ask for a large receive buffer, and say what the kernel gave.
-        """
-        for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
-            if option == _SO_RCVBUFFORCE and sys.platform != "linux":
-                continue
-            with suppress(OSError):
-                endpoint.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
-                break
-        given = endpoint.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        if sys.platform == "linux":
-            given //= 2  # Linux counts its own bookkeeping too: socket(7).
+    def _tellBuffer(self, given: int) -> None:
         self._log.info(
             "receive buffer: {given} bytes of the {asked} asked for{hint}",
             given=given,
@@ -334,3 +414,26 @@ class DatagramInput(Service):
             if given >= RECEIVE_BUFFER
             else "; a burst may overflow it: raise net.core.rmem_max",
         )
+
+
+def enlargeBuffer(endpoint: socket.socket) -> int:
+    """
+    Ask for a large receive buffer.
+
+    @return: What the kernel gave, in bytes.
+    """
+    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
+        if option == _SO_RCVBUFFORCE and sys.platform != "linux":
+            continue
+        # Another process may have had more rights when it bound the socket.
+        if _receiveBuffer(endpoint) >= RECEIVE_BUFFER:
+            break
+        with suppress(OSError):
+            endpoint.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+    return _receiveBuffer(endpoint)
+
+
+def _receiveBuffer(endpoint: socket.socket) -> int:
+    given = endpoint.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    # Linux counts its own bookkeeping too: socket(7).
+    return given // 2 if sys.platform == "linux" else given

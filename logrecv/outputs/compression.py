@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import Event, Thread
 from typing import Any, BinaryIO, ClassVar, Final, TypeAlias
 
@@ -127,6 +127,7 @@ class BackgroundArchive:
     @ivar keep: Chooses what to remove.
     @ivar compression: How to compress, if at all.
     @ivar clock: Gives the time, in seconds since the epoch.
+    @ivar lock: Keeps other processes out that tidy up the same.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -136,6 +137,7 @@ class BackgroundArchive:
     clock: Callable[[], float]
     keep: Keep = keepAll
     compression: Compression | None = None
+    lock: AbstractContextManager[None] = field(factory=nullcontext)
     _thread: Thread | None = field(default=None, init=False)
     _wanted: Event = field(factory=Event, init=False)
     _stopping: Event = field(factory=Event, init=False)
@@ -170,7 +172,8 @@ class BackgroundArchive:
     def _work(self) -> None:
         while not self._stopping.is_set():
             self._wanted.clear()
-            self.tidyNow()
+            with self.lock:
+                self.tidyNow()
             self._wanted.wait(RETRY_DELAY if self._failing else PATROL)
 
     def tidyNow(self) -> None:

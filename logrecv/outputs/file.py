@@ -10,7 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import ClassVar, Final
 
 from attrs import define, field
@@ -44,6 +44,7 @@ from logrecv.outputs.rotation import (
     takeSchedule,
 )
 from logrecv.outputs.spool import formOf, takeStore
+from logrecv.share import Share
 
 #: Permissions of a file that is made, unless C{mode=} says otherwise: records
 #: may hold what is not for everybody.
@@ -72,12 +73,15 @@ class FileWriter:
 
     A FIFO is written to while somebody reads it; until then the records wait.
 
+    Other processes may write to the file too, under the same lock.
+
     @ivar path: The absolute path of the file.
     @ivar mode: Its permissions, if it has to be made.
     @ivar syncDelay: Seconds that what was written may stay unsynced: 0 for not
         until the write returns, infinite for as long as the system likes.
     @ivar rotation: Says when to go on in another file.
     @ivar clock: Gives the time, in seconds.
+    @ivar lock: Keeps other processes out while this one is at work.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -87,9 +91,12 @@ class FileWriter:
     syncDelay: float = math.inf
     rotation: Rotation = field(factory=NoRotation)
     clock: Callable[[], float] = time.monotonic
+    lock: AbstractContextManager[None] = field(factory=nullcontext)
     _descriptor: int | None = field(default=None, init=False)
     #: Whether it is a file, and no device or FIFO.
     _regular: bool = field(default=False, init=False)
+    #: Bytes that the file had when this process last wrote to it or opened it.
+    _size: int = field(default=0, init=False)
     #: Whether the file ends in a line that somebody else left unfinished.
     _torn: bool = field(default=False, init=False)
     #: Bytes of the current write that attempts which failed have put there.
@@ -119,11 +126,12 @@ class FileWriter:
         """
         See L{IBlockingWriter.write}.
         """
-        while self._done < len(data):
-            descriptor, end = self._makeRoom(data)
-            self._append(descriptor, data, end)
-        if self._isSyncDue():
-            self._syncOrTakeBack()
+        with self.lock:
+            while self._done < len(data):
+                descriptor, end = self._makeRoom(data)
+                self._append(descriptor, data, end)
+            if self._isSyncDue():
+                self._syncOrTakeBack()
         self._done = self._whole = self._safe = 0
 
     def tend(self) -> float | None:
@@ -139,9 +147,8 @@ class FileWriter:
             if self._isSyncDue():
                 self._sync()
             if self._regular and self._done == self._whole:
-                status = os.fstat(self._descriptor)
-                if self.rotation.room(status.st_size) == 0:
-                    self._rotate(status)
+                with self.lock:
+                    self._rotateIfDue()
         except OSError as error:
             self._reportSync(error)
         waits = [self.rotation.wait()]
@@ -170,6 +177,16 @@ class FileWriter:
         self._leave()
         self.rotation.stop()
 
+    def _rotateIfDue(self) -> None:
+        """
+        Rotate a file to which nothing is being written.
+
+        @raise OSError: As L{_rotate}.
+        """
+        status = os.fstat(self._current())
+        if self.rotation.room(status.st_size) == 0:
+            self._rotate(status)
+
     def _open(self) -> int:
         """
         Open the file, and make it if it is not there.
@@ -195,6 +212,7 @@ class FileWriter:
         status = os.fstat(descriptor)
         self._descriptor = descriptor
         self._regular = stat.S_ISREG(status.st_mode)
+        self._size = status.st_size
         self._torn = self._endsTorn(status)
         if self._regular:
             self.rotation.begin(status)
@@ -226,26 +244,53 @@ class FileWriter:
         @raise OSError: There is no such file.
         """
         while True:
-            if self._descriptor is None:
-                self._use(self._open())
-            assert self._descriptor is not None
+            descriptor = self._current()
+            status = os.fstat(descriptor)
+            if self._regular and status.st_size != self._size:
+                self._lookAgain(status)
             line = data.find(b"\n", self._done) + 1 or len(data)
             if self._done > self._whole:
-                return self._descriptor, line
+                return descriptor, line
             if not self._regular:
-                return self._descriptor, len(data)
-            status = os.fstat(self._descriptor)
+                return descriptor, len(data)
             if self._torn:
-                os.write(self._descriptor, b"\n")
+                self._size += os.write(descriptor, b"\n")
                 self._torn = False
             room = self.rotation.room(status.st_size)
             if room >= len(data) - self._done:
-                return self._descriptor, len(data)
+                return descriptor, len(data)
             # A line that is longer than any file may be gets a file of its own.
             if line - self._done <= room or status.st_size == 0:
                 end = data.rfind(b"\n", self._done, self._done + room) + 1
-                return self._descriptor, max(end, line)
+                return descriptor, max(end, line)
             self._rotate(status)
+
+    def _current(self) -> int:
+        """
+        Give the descriptor of the file; of the new one, where another process
+        has rotated it: the old one may be compressed at any moment.
+
+        @raise OSError: It cannot be opened.
+        """
+        descriptor = self._descriptor
+        if descriptor is not None and self._regular:
+            if not self.rotation.isElsewhere(descriptor):
+                return descriptor
+            self._leave()
+        if self._descriptor is None:
+            self._use(self._open())
+        assert self._descriptor is not None
+        return self._descriptor
+
+    def _lookAgain(self, status: os.stat_result) -> None:
+        """
+        Take note of what others have written, or taken back, since this process
+        last looked.  Whoever was killed there may have left a line unfinished;
+        one that this process could not finish is begun anew.
+        """
+        self._size = status.st_size
+        self._torn = self._endsTorn(status)
+        self._done = self._whole
 
     def _append(self, descriptor: int, data: bytes, end: int) -> None:
         """
@@ -259,7 +304,9 @@ class FileWriter:
         view = memoryview(data)
         try:
             while self._done < end:
-                self._done += os.write(descriptor, view[self._done : end])
+                written = os.write(descriptor, view[self._done : end])
+                self._done += written
+                self._size += written
         except OSError as error:
             self._whole = data.rfind(b"\n", 0, self._done) + 1
             if error.errno == errno.EPIPE:
@@ -362,6 +409,7 @@ class FileWriter:
             end = os.lseek(descriptor, 0, os.SEEK_CUR)
             if os.fstat(descriptor).st_size == end:
                 os.ftruncate(descriptor, end - (self._done - keep))
+                self._size = end - (self._done - keep)
                 self._done = self._whole = keep
 
 
@@ -391,12 +439,13 @@ def _usablePath(text: str) -> str:
 
 
 def _takeRotation(
-    description: Description, path: str, clock: Callable[[], float]
+    description: Description, path: str, clock: Callable[[], float], share: Share
 ) -> Rotation:
     """
     Take the keywords C{rotate=}, C{keep=} and C{compress=}.
 
     @param path: The path of the file, no symbolic link.
+    @param share: Tells who else writes to it.
     @raise DescriptionError: One of them cannot be used.
     """
     schedule = description.takeKeyword("rotate", takeSchedule, None)
@@ -417,8 +466,10 @@ def _takeRotation(
         raise DescriptionError(
             f"rotate= makes the name of the file longer; it may have {longest} bytes"
         )
-    archive = BackgroundArchive(directory, base, clock, keep or keepAll, compression)
-    return ScheduledRotation(path, schedule, archive, clock)
+    archive = BackgroundArchive(
+        directory, base, clock, keep or keepAll, compression, share.lock()
+    )
+    return ScheduledRotation(path, schedule, archive, clock, not share.alone)
 
 
 def parseFile(description: Description, surroundings: Surroundings) -> IRecordSink:
@@ -439,13 +490,14 @@ def parseFile(description: Description, surroundings: Surroundings) -> IRecordSi
         path = real
     mode = description.takeKeyword("mode", fileMode, DEFAULT_MODE)
     delay = description.takeKeyword("sync", mapped(SYNC_DELAYS), math.inf)
-    rotation = _takeRotation(description, real, clock)
+    rotation = _takeRotation(description, real, clock, surroundings.share)
     formats = {"json": encodeJSON, "text": makeText()}
     encode = takeFormat(description, formats, "json")
     capacity, store = takeStore(description, surroundings, "pause", formOf(encode))
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
     _claim(path, real, surroundings.paths)
-    writer = FileWriter(path, mode, delay, rotation, clock)
+    lock = surroundings.share.lock()
+    writer = FileWriter(path, mode, delay, rotation, clock, lock)
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output, writer.tend)
     return QueuedSink(
         encode,

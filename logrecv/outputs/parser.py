@@ -22,6 +22,7 @@ from logrecv.formats import Format, makeText
 from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
 from logrecv.quarantine import KeepNothing
+from logrecv.share import Share
 
 #: The keywords that every kind of output takes.
 COMMON_KEYWORDS: Final = ("level", "logger")
@@ -87,6 +88,9 @@ class Surroundings:
         adds its own.
     @ivar quarantine: Keeps records that can never be delivered.
     @ivar batches: Remembers the batches that were taken.
+    @ivar share: What the process shares with others: a sink that writes where
+        theirs do needs a lock of it.
+    @ivar spools: The directories that were named for spools; a sink adds its own.
     """
 
     reactor: Any
@@ -95,6 +99,8 @@ class Surroundings:
     paths: set[str] = field(factory=set)
     quarantine: IQuarantine = field(factory=KeepNothing)
     batches: Batches = field(factory=Batches)
+    share: Share = field(factory=Share)
+    spools: list[str] = field(factory=list)
 
 
 @implementer(IPlugin, IOutputParser)
@@ -129,10 +135,12 @@ class OutputFactory:
     @ivar standardOutput: The standard output that they will use.
     @ivar quarantine: The quarantine that they will use.
     @ivar batches: What they will use to tell what comes again.
+    @ivar share: What they will share with those of other processes.
     @ivar tallies: The tally of each output made so far.
     @ivar sinks: The sink of each output made so far, without what every kind
         has around it; those that provide L{logrecv.interfaces.IReopenable} want
         to hear of SIGHUP.
+    @ivar spools: The directories that were named for their spools.
     """
 
     reactor: Any
@@ -140,8 +148,10 @@ class OutputFactory:
     getParsers: Callable[[], Iterable[Any]] = lambda: getPlugins(IOutputParser)
     quarantine: IQuarantine = field(factory=KeepNothing)
     batches: Batches = field(factory=Batches)
+    share: Share = field(factory=Share)
     tallies: list[OutputTally] = field(factory=list, init=False)
     sinks: list[IRecordSink] = field(factory=list, init=False)
+    spools: list[str] = field(factory=list, init=False)
     _paths: set[str] = field(factory=set, init=False)
 
     def make(self, text: str) -> IRecordSink:
@@ -170,6 +180,8 @@ class OutputFactory:
             self._paths,
             self.quarantine,
             self.batches,
+            self.share,
+            self.spools,
         )
         sink: IRecordSink = parser.parse(description, surroundings)
         description.finish(COMMON_KEYWORDS)

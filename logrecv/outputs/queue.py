@@ -40,6 +40,7 @@ from logrecv.outputs.store import (
     Store,
 )
 from logrecv.record import Record
+from logrecv.share import Share
 
 #: The keywords that L{logrecv.outputs.spool.takeStore} takes.
 KEYWORDS: Final = ("queue", "full", "spool", "spool-limit")
@@ -153,17 +154,18 @@ class Capacity:
     reserve: int = DEFAULT_LIMIT
 
     @classmethod
-    def take(cls, description: Description, full: str) -> Capacity:
+    def take(cls, description: Description, full: str, share: Share) -> Capacity:
         """
         Take the keywords C{queue=} and C{full=}.
 
         @param full: C{"drop"} or C{"pause"}: what C{full=} is when it is not
             given.
+        @param share: Tells what part of the limit is this process's.
         @raise DescriptionError: One of them cannot be used.
         """
         limit = description.takeKeyword("queue", sizeInBytes, DEFAULT_LIMIT)
         chosen = description.takeKeyword("full", choice(["drop", "pause"]), full)
-        return cls(limit, chosen == "pause")
+        return cls(share.part(limit), chosen == "pause")
 
 
 @implementer(IRecordSink, IReopenable)

@@ -317,6 +317,13 @@ class Rotation(Protocol):
         @param size: Bytes that the file has.
         """
 
+    def isElsewhere(self, descriptor: int) -> bool:
+        """
+        Whether another process has moved the file away.
+
+        @param descriptor: That of the file.
+        """
+
     def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int | None:
         """
         Move the file away and put a new one in its place.
@@ -362,6 +369,12 @@ class NoRotation:
         See L{Rotation.room}.
         """
         return UNLIMITED
+
+    def isElsewhere(self, descriptor: int) -> bool:
+        """
+        See L{Rotation.isElsewhere}.
+        """
+        return False
 
     def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int | None:
         """
@@ -415,6 +428,7 @@ class ScheduledRotation:
     @ivar schedule: Says when.
     @ivar archive: Looks after what was moved away.
     @ivar clock: Gives the time, in seconds since the epoch.
+    @ivar shared: Whether other processes rotate the file, too.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -423,6 +437,7 @@ class ScheduledRotation:
     schedule: Schedule
     archive: Archive
     clock: Callable[[], float]
+    shared: bool = False
     _deadline: float = field(default=math.inf, init=False)
     #: When to try again after a rotation that failed; None while none has.
     _again: float | None = field(default=None, init=False)
@@ -456,6 +471,17 @@ class ScheduledRotation:
             return 0
         self._deadline = self.schedule.deadline(now)
         return self.schedule.room(size)
+
+    def isElsewhere(self, descriptor: int) -> bool:
+        """
+        See L{Rotation.isElsewhere}.
+        """
+        if not self.shared:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(descriptor))
+        except FileNotFoundError:
+            return True
 
     def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int | None:
         """

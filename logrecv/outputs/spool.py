@@ -137,8 +137,11 @@ class Spool:
         """
         See L{Store.open}.
         """
-        if not os.path.isdir(self.directory):
-            os.mkdir(self.directory, 0o700)
+        # That of another worker is within that of the first, which may not be
+        # there yet.
+        for directory in (os.path.dirname(self.directory), self.directory):
+            with suppress(FileExistsError):
+                os.mkdir(directory, 0o700)
         self._takeLock()
         try:
             self._openOrReplace()
@@ -585,7 +588,7 @@ def takeStore(
     @return: How much to hold, and where.
     @raise DescriptionError: One of them cannot be used.
     """
-    capacity = Capacity.take(description, full)
+    capacity = Capacity.take(description, full, surroundings.share)
     directory = description.takeKeyword("spool", usableDirectory, None)
     limit = description.takeKeyword("spool-limit", sizeInBytes, None)
     if directory is None:
@@ -598,12 +601,14 @@ def takeStore(
             f"another output has its spool in {directory}; give each its own"
         )
     surroundings.paths.add(file)
+    surroundings.spools.append(directory)
+    share = surroundings.share
     output = surroundings.tally.output
     thread = DaemonThread(surroundings.reactor, f"{output} spool")
     return (
-        Capacity(limit or DEFAULT_LIMIT, capacity.pauses, capacity.limit),
+        Capacity(share.part(limit or DEFAULT_LIMIT), capacity.pauses, capacity.limit),
         Spool(
-            directory,
+            share.spool(directory),
             form,
             output,
             surroundings.reactor,

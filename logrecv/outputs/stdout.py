@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import select
+from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
 
 from attrs import define, field
@@ -33,9 +34,11 @@ class StreamWriter:
     Writes to a stream that it was given, and that it neither opens nor closes.
 
     @ivar stream: An unbuffered binary stream.
+    @ivar lock: Keeps other processes out while this one writes.
     """
 
     stream: BinaryIO
+    lock: AbstractContextManager[None] = field(factory=nullcontext)
     #: Bytes of the current write that were written by attempts that failed.
     _done: int = field(default=0, init=False)
 
@@ -51,16 +54,17 @@ class StreamWriter:
         @raise Gone: Nobody reads the pipe any more.
         """
         view = memoryview(data)
-        while self._done < len(data):
-            try:
-                written = self.stream.write(view[self._done :])
-            except BrokenPipeError:
-                raise Gone("nobody reads standard output any more") from None
-            if written is None:
-                # Whoever shares the terminal or pipe has made it non-blocking.
-                select.select([], [self.stream], [])
-            else:
-                self._done += written
+        with self.lock:
+            while self._done < len(data):
+                try:
+                    written = self.stream.write(view[self._done :])
+                except BrokenPipeError:
+                    raise Gone("nobody reads standard output any more") from None
+                if written is None:
+                    # Whoever shares the terminal or pipe has made it non-blocking.
+                    select.select([], [self.stream], [])
+                else:
+                    self._done += written
         self._done = 0
 
     def reopen(self) -> None:
@@ -96,7 +100,8 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
     encode = takeFormat(description, formats, "pretty" if output.terminal else "json")
     capacity, store = takeStore(description, surroundings, "drop", formOf(encode))
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output)
-    writer = ThreadedWriter(StreamWriter(output.stream), thread)
+    stream = StreamWriter(output.stream, surroundings.share.lock())
+    writer = ThreadedWriter(stream, thread)
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
         encode, writer, surroundings.reactor, surroundings.tally, capacity, store

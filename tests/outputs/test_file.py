@@ -156,7 +156,7 @@ class NoRoomTests(FileTestCase):
     def test_changedMeanwhile(self) -> None:
         """
         Where somebody else has changed the file since, nothing is cut off: the
-        line is finished instead.
+        line is begun anew, on a line of its own.
         """
         writer = self.open()
         takeBack = FileWriter._takeBack
@@ -169,7 +169,7 @@ class NoRoomTests(FileTestCase):
         self.limited(9, lambda: writer.write(b"first\nsecond\n"))
         self.assertEqual(self.path.read_bytes(), b"fir")
         writer.write(b"first\nsecond\n")
-        self.assertEqual(self.path.read_bytes(), b"firond\n")
+        self.assertEqual(self.path.read_bytes(), b"fir\nsecond\n")
 
     def test_reopened(self) -> None:
         """

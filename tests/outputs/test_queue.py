@@ -38,6 +38,7 @@ from logrecv.outputs.queue import (
 )
 from logrecv.outputs.stdout import StreamWriter
 from logrecv.record import Record
+from logrecv.share import Share
 from logrecv.testing import makeRecord
 
 
@@ -587,7 +588,7 @@ class CapacityTests(SynchronousTestCase):
     """
 
     def take(self, text: str, full: str = "drop") -> Capacity:
-        return Capacity.take(Description.fromText(text), full)
+        return Capacity.take(Description.fromText(text), full, Share())
 
     def test_default(self) -> None:
         """

@@ -1,0 +1,3 @@
+"""
+More than one core: processes that serve the same addresses together.
+"""

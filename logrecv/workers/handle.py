@@ -1,0 +1,211 @@
+"""
+A worker as its supervisor sees it: a process, and what it says.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from typing import Any, Final, Protocol
+
+import msgspec
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.python.failure import Failure
+
+from logrecv.workers.messages import (
+    Ask,
+    Ended,
+    Message,
+    MessageBuffer,
+    Ready,
+    Report,
+    Task,
+    encodeMessage,
+)
+
+#: The first descriptor of the sockets that systemd hands over
+#: (SD_LISTEN_FDS_START).
+_FIRST: Final = 3
+
+
+class Owner(Protocol):
+    """
+    Who has workers.
+    """
+
+    def workerSaid(self, worker: Worker, message: Message) -> None:
+        """
+        A worker has said something.
+        """
+
+    def workerGone(self, worker: Worker) -> None:
+        """
+        A worker says nothing any more.
+        """
+
+
+@define(eq=False)
+class Worker(StreamProtocol):
+    """
+    A worker.
+
+    @ivar number: Its number, from 1 on.
+    @ivar owner: Is told what it says.
+    @ivar begun: When it was started, in seconds.
+    @ivar process: The process.
+    @ivar connection: The socket that leads to it.
+    @ivar ready: Whether it could serve.
+    @ivar serving: Whether it was told to.
+    @ivar lost: What it had to give up, by output, when it has stopped.
+    @ivar report: Its last report; L{None} before the first.
+    """
+
+    number: int
+    owner: Owner
+    begun: float
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    ready: bool = field(default=False, init=False)
+    serving: bool = field(default=False, init=False)
+    lost: dict[str, int] | None = field(default=None, init=False)
+    report: Report | None = field(default=None, init=False)
+    #: Those who wait for the next report.
+    _asking: list[Deferred[None]] = field(factory=list, init=False)
+    _buffer: MessageBuffer = field(factory=MessageBuffer, init=False)
+
+    def tell(self, message: Message) -> None:
+        """
+        Tell it something.
+        """
+        line = encodeMessage(message)
+        if self.transport is not None:
+            self.transport.write(line)
+            return
+        # That it is gone is noticed elsewhere.
+        with suppress(OSError):
+            self.connection.sendall(line)
+
+    def adopt(self, reactor: Any) -> None:
+        """
+        Let the reactor wait for what it says from now on.
+        """
+        factory = Factory.forProtocol(lambda: self)
+        factory.noisy = False
+        self.connection.setblocking(False)
+        reactor.adoptStreamConnection(self.connection.fileno(), socket.AF_UNIX, factory)
+        # The reactor has a descriptor of its own.
+        self.connection.close()
+
+    def ask(self) -> Deferred[None]:
+        """
+        Ask it for a report.
+
+        @return: A L{Deferred} that fires when it has come, or never will.
+        """
+        asked: Deferred[None] = Deferred()
+        self._asking.append(asked)
+        if len(self._asking) == 1:
+            self.tell(Ask())
+        return asked
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take what it says.
+        """
+        for message in self._buffer.feed(data):
+            match message:
+                case Ready():
+                    self.ready = True
+                case Ended():
+                    self.lost = message.lost
+                case Report():
+                    self.report = message
+            self.owner.workerSaid(self, message)
+            if isinstance(message, Report):
+                self._answer()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        It has ended, or is about to.
+        """
+        self._answer()
+        self.owner.workerGone(self)
+
+    def _answer(self) -> None:
+        asking, self._asking = self._asking, []
+        for asked in asking:
+            asked.callback(None)
+
+
+def startWorker(task: Task, owner: Owner, begun: float) -> Worker:
+    """
+    Start a process, and tell it who it is.
+
+    @param task: Who it is, with descriptors as they are in this process.
+    @raise OSError: There can be none.
+    """
+    activated = _activated()
+    ours, theirs = socket.socketpair()
+    try:
+        with ExitStack() as stack:
+            passed: dict[int, int] = {-1: -1}
+
+            def passOn(descriptor: int) -> int:
+                # Out of the way of those that stand for systemd's.
+                if descriptor not in passed:
+                    passed[descriptor] = copy = fcntl(
+                        descriptor, F_DUPFD_CLOEXEC, _FIRST + activated
+                    )
+                    stack.callback(os.close, copy)
+                return passed[descriptor]
+
+            stack.enter_context(closing(theirs))
+            sockets = {
+                option: [passOn(descriptor) for descriptor in descriptors]
+                for option, descriptors in task.sockets.items()
+            }
+            task = msgspec.structs.replace(
+                task, shared=passOn(task.shared), sockets=sockets
+            )
+            process = _start(
+                [str(passOn(theirs.fileno())), str(activated)],
+                [descriptor for descriptor in passed.values() if descriptor >= 0],
+                os.environ,
+            )
+    except BaseException:
+        ours.close()
+        raise
+    worker = Worker(task.number, owner, begun, process, ours)
+    worker.tell(task)
+    return worker
+
+
+def _start(
+    arguments: Sequence[str], descriptors: Sequence[int], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    # It imports what this process does, wherever that came from, and nothing
+    # from the directory it happens to be in.
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "logrecv.workers", *arguments],
+        env={**environment, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        pass_fds=descriptors,
+    )
+
+
+def _activated() -> int:
+    """
+    Tell how many sockets systemd has handed to this process.
+    """
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return 0
+    return int(os.environ.get("LISTEN_FDS", "0"))

@@ -1,0 +1,574 @@
+"""
+The supervisor: binds the sockets, has workers serve them, puts another in the
+place of one that ends, and adds up what they count.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from selectors import EVENT_READ, DefaultSelector
+from subprocess import TimeoutExpired
+from time import monotonic
+from typing import IO, Any, ClassVar, Final
+
+from attrs import define, field, frozen
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
+from twisted.logger import Logger, LogLevel
+
+from logrecv.inputs.streams import LOOKS, QUIET
+from logrecv.service import CLOSING, DRAIN, logStopped
+from logrecv.share import spoolName, spoolNumbers
+from logrecv.workers.balance import ABSENT, SIZE, Board
+from logrecv.workers.handle import Worker, startWorker
+from logrecv.workers.messages import (
+    Failed,
+    Hurry,
+    Logged,
+    Message,
+    Ready,
+    Reopen,
+    Report,
+    Serve,
+    Stop,
+    Task,
+)
+from logrecv.workers.sockets import SharedDatagrams, SharedStream
+from logrecv.workers.totals import Totals
+
+#: Seconds that workers may take to get ready.
+START_TIMEOUT: Final = 60.0
+
+#: Seconds that a worker may take for a report: a thousand times as long as it
+#: does.
+ANSWER_TIMEOUT: Final = 5.0
+
+#: Seconds from the end of a worker to the start of another in its place: after
+#: one that has lasted, and at most after several that have not, each time twice
+#: as long.
+FIRST_DELAY: Final = 0.5
+LAST_DELAY: Final = 30.0
+LASTING: Final = 60.0
+
+#: Seconds that a stop gives workers beyond what they give themselves.
+MARGIN: Final = 3.0
+
+#: Seconds from one look at whether a process has ended to the next, and after
+#: which one that says nothing any more is killed.
+_LOOK: Final = 0.02
+_PATIENCE: Final = 5.0
+
+#: Bytes that are read at a time before the reactor runs.
+_READ: Final = 65536
+
+#: The names of the files of a spool that has been emptied.
+_SPOOL_FILES: Final = ("spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "lock")
+
+
+class CannotServe(OSError):
+    """
+    A worker could not get ready.
+    """
+
+
+@frozen(eq=False)
+class Common:
+    """
+    What all workers of a supervisor use.
+
+    @ivar file: A file that they inherit.
+    @ivar board: What of it tells how many connections each has.
+    @ivar directory: A directory.
+    """
+
+    file: IO[bytes]
+    board: Board
+    directory: str
+
+    @classmethod
+    def make(cls) -> Common:
+        """
+        Make them.
+
+        @raise OSError: They cannot be had.
+        """
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        file.truncate(SIZE)
+        board = Board(file.fileno())
+        board.clear()
+        return cls(file, board, tempfile.mkdtemp(prefix="logrecv-"))
+
+    def remove(self) -> None:
+        """
+        Leave nothing behind.
+        """
+        self.file.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@define(eq=False, slots=False)
+class Supervisor(Service):
+    """
+    Has other processes receive.
+
+    @ivar reactor: The reactor.
+    @ivar arguments: The command line, which is theirs, too.
+    @ivar directory: Where that was given.
+    @ivar count: How many serve.
+    @ivar streams: The sockets for connections, by option.
+    @ivar datagrams: Those for datagrams.
+    @ivar totals: The numbers of all workers together.
+    @ivar spools: The directories that the spools of the outputs are in.
+    @ivar drain: Seconds in which a stop has to be done.
+    @ivar consoles: The services that show how things are.
+    @ivar lost: Records that a stop had to give up, by output.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    reactor: Any
+    arguments: Sequence[str]
+    directory: str
+    count: int
+    streams: dict[str, list[SharedStream]]
+    datagrams: list[SharedDatagrams]
+    totals: Totals
+    spools: Sequence[str] = field(default=(), kw_only=True)
+    drain: float = field(default=DRAIN, kw_only=True)
+    consoles: Sequence[IService] = field(default=(), init=False)
+    lost: dict[str, int] = field(factory=dict, init=False)
+    _workers: dict[int, Worker] = field(factory=dict, init=False)
+    #: When others are started in the place of those that ended.
+    _restarting: dict[int, IDelayedCall] = field(factory=dict, init=False)
+    #: How long that was put off for the last time.
+    _delays: dict[int, float] = field(factory=dict, init=False)
+    _restarts: int = field(default=0, init=False)
+    #: Workers that only hand on what an earlier run has left.
+    _heirs: set[int] = field(factory=set, init=False)
+    _bound: bool = field(default=False, init=False)
+    _stopping: bool = field(default=False, init=False)
+    _common: Common | None = field(default=None, init=False)
+    #: Those who wait for the end of each worker.
+    _ends: dict[int, list[Deferred[None]]] = field(factory=dict, init=False)
+
+    # -- starting --
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while there may be privileges.
+
+        @raise CannotListenError: A port cannot be had.
+        """
+        super().privilegedStartService()
+        self._bound = True
+        for service in self.consoles:
+            service.privilegedStartService()
+        for stream in self.streams["tcp"]:
+            stream.bind()
+        for datagrams in self.datagrams:
+            datagrams.bind(self.count)
+        for stream in self.streams["http"]:
+            stream.bind()
+
+    def startService(self) -> None:
+        """
+        Start the workers, and serve when all of them are ready.
+
+        @raise CannotListenError: A port cannot be had.
+        @raise OSError: A worker could not get ready.
+        """
+        if not self._bound:
+            self.privilegedStartService()
+        super().startService()
+        self._common = Common.make()
+        found = {number for each in self.spools for number in spoolNumbers(each)}
+        self._heirs = {number for number in found if number > self.count}
+        try:
+            for number in (*range(1, self.count + 1), *sorted(self._heirs)):
+                self._start(number)
+            self._awaitReady()
+        except BaseException:
+            self._killAll()
+            self._cleanUp()
+            raise
+        for worker in self._workers.values():
+            self._serve(worker)
+        for service in self.consoles:
+            service.startService()
+        self._log.info(
+            "{count} workers serve: processes {processes}",
+            count=self.count,
+            processes=", ".join(
+                str(worker.process.pid) for worker in self._workers.values()
+            ),
+        )
+
+    def _start(self, number: int) -> Worker:
+        """
+        @raise OSError: There can be no such process.
+        """
+        assert self._common is not None
+        sockets: dict[str, list[int]] = {}
+        if number not in self._heirs:
+            sockets = {
+                option: [stream.descriptor() for stream in streams]
+                for option, streams in self.streams.items()
+            }
+            # A socket that cannot be divided is one worker's, each another's.
+            sockets["udp"] = [
+                datagrams.descriptor((number - 1 - at) % self.count)
+                for at, datagrams in enumerate(self.datagrams)
+            ]
+        task = Task(
+            list(self.arguments),
+            self.directory,
+            number,
+            self.count,
+            self._common.directory,
+            self._common.file.fileno(),
+            sockets,
+            type(self.reactor).__module__,
+        )
+        worker = startWorker(task, self, self.reactor.seconds())
+        self._workers[number] = worker
+        return worker
+
+    def _awaitReady(self) -> None:
+        """
+        Wait until all workers are ready, before there is a reactor that runs.
+
+        @raise CannotServe: One cannot be.
+        """
+        end = monotonic() + START_TIMEOUT
+        with DefaultSelector() as selector:
+            for worker in self._workers.values():
+                selector.register(worker.connection, EVENT_READ, worker)
+            while not all(worker.ready for worker in self._workers.values()):
+                events = selector.select(max(end - monotonic(), 0))
+                if not events:
+                    raise CannotServe("the workers do not get ready")
+                for key, _ in events:
+                    self._read(key.data)
+
+    def _read(self, worker: Worker) -> None:
+        data = b""
+        with suppress(ConnectionResetError):
+            data = worker.connection.recv(_READ)
+        if not data:
+            raise CannotServe(
+                f"worker {worker.number} ended before it was ready; "
+                "what it wrote to standard error says why"
+            )
+        worker.dataReceived(data)
+
+    def _serve(self, worker: Worker) -> None:
+        """
+        Let a worker begin, which is ready.
+        """
+        worker.serving = True
+        worker.tell(Serve())
+        if worker.transport is None:
+            worker.adopt(self.reactor)
+
+    # -- what workers say --
+
+    def workerSaid(self, worker: Worker, message: Message) -> None:
+        """
+        See L{logrecv.workers.handle.Owner.workerSaid}.
+        """
+        match message:
+            case Logged():
+                self._relay(worker, message)
+            case Ready() if worker.transport is not None:
+                self._serve(worker)
+            case Failed() if worker.transport is None:
+                raise CannotServe(message.reason)
+            case Failed():
+                self._log.error(
+                    "worker {number} cannot serve: {reason}",
+                    number=worker.number,
+                    reason=message.reason,
+                )
+            case Report():
+                self.totals.put(worker.number, message)
+                self._dismissIfDone(worker, message)
+
+    def _relay(self, worker: Worker, message: Logged) -> None:
+        Logger(message.namespace).emit(
+            LogLevel.lookupByName(message.level),
+            "worker {number}: {text}",
+            number=worker.number,
+            text=message.text,
+        )
+
+    def _dismissIfDone(self, worker: Worker, report: Report) -> None:
+        """
+        Stop a worker that has handed on all that an earlier run had left.
+        """
+        if worker.number in self._heirs and not any(
+            tally.queued for tally in report.outputs
+        ):
+            worker.tell(Stop())
+
+    def workerGone(self, worker: Worker) -> None:
+        """
+        See L{logrecv.workers.handle.Owner.workerGone}.
+        """
+        Deferred.fromCoroutine(self._bury(worker))
+
+    async def _bury(self, worker: Worker) -> None:
+        """
+        Wait for the end of a worker, and put another in its place.
+        """
+        number = worker.number
+        if self._common is not None:
+            self._common.board.put(number, ABSENT)
+        status = await self._ended(worker)
+        self.totals.end(number)
+        del self._workers[number]
+        if number in self._heirs and worker.lost is not None:
+            self._heirs.discard(number)
+            self._removeSpools(number)
+        elif not self._stopping:
+            self._startLater(worker, status)
+        for ended in self._ends.pop(number, []):
+            ended.callback(None)
+
+    async def _ended(self, worker: Worker) -> int:
+        """
+        Wait for the end of a process that says nothing any more.
+
+        @return: Its status, as L{subprocess.Popen} gives it.
+        """
+        deadline = self.reactor.seconds() + _PATIENCE
+        while (status := worker.process.poll()) is None:
+            if self.reactor.seconds() > deadline:
+                worker.process.kill()
+            await deferLater(self.reactor, _LOOK)
+        return status
+
+    def _startLater(self, worker: Worker, status: int) -> None:
+        number = worker.number
+        lasted = self.reactor.seconds() - worker.begun >= LASTING
+        delay = FIRST_DELAY
+        if not lasted and number in self._delays:
+            delay = min(self._delays[number] * 2, LAST_DELAY)
+        self._delays[number] = delay
+        level = LogLevel.info if worker.lost == {} else LogLevel.error
+        self._log.emit(
+            level,
+            "worker {number} has ended ({how}); another begins in {delay:g} s",
+            number=number,
+            how=_describe(status),
+            delay=delay,
+        )
+        self._restarting[number] = self.reactor.callLater(
+            delay, self._startAnother, number
+        )
+
+    def _startAnother(self, number: int) -> None:
+        del self._restarting[number]
+        self._restarts += 1
+        try:
+            worker = self._start(number)
+        except OSError as error:
+            self._log.error(
+                "worker {number} cannot be started: {error}; trying again in "
+                "{delay:g} s",
+                number=number,
+                error=error,
+                delay=LAST_DELAY,
+            )
+            self._restarting[number] = self.reactor.callLater(
+                LAST_DELAY, self._startAnother, number
+            )
+        else:
+            worker.adopt(self.reactor)
+
+    def _removeSpools(self, number: int) -> None:
+        """
+        Remove what is left of the spools of a worker: they are empty.
+        """
+        if any(self.totals.queued(number).values()):
+            return
+        for spool in self.spools:
+            directory = os.path.join(spool, spoolName(number))
+            for name in _SPOOL_FILES:
+                with suppress(OSError):
+                    os.unlink(os.path.join(directory, name))
+            # What was damaged stays.
+            with suppress(OSError):
+                os.rmdir(directory)
+
+    # -- how things are --
+
+    def refresh(self) -> Deferred[str | None]:
+        """
+        Bring the totals up to date.
+
+        @return: A L{Deferred} that fires with what is wrong, if anything is: a
+            worker that is missing, or does not answer.
+        """
+        return Deferred.fromCoroutine(self._refresh())
+
+    async def _refresh(self) -> str | None:
+        workers = [
+            each
+            for each in self._workers.values()
+            if each.serving and each.number not in self._heirs
+        ]
+        asked = [(each, each.ask()) for each in workers]
+        with suppress(TimeoutError):
+            every = DeferredList([answer for _, answer in asked])
+            await every.addTimeout(ANSWER_TIMEOUT, self.reactor)
+        silent = [each.number for each, answer in asked if not answer.called]
+        self.totals.sumUp()
+        missing = self.count - len(workers)
+        if missing:
+            return f"{missing} of {self.count} workers are being replaced"
+        if silent:
+            return f"workers {', '.join(map(str, silent))} do not answer"
+        return None
+
+    def collect(self) -> Iterator[Metric]:
+        """
+        Give the metrics of the workers themselves.
+        """
+        yield GaugeMetricFamily(
+            "logrecv_workers",
+            "Workers that serve.",
+            sum(worker.serving for worker in self._workers.values()),
+        )
+        yield CounterMetricFamily(
+            "logrecv_worker_restarts",
+            "Workers that were started in the place of one that had ended.",
+            self._restarts,
+        )
+        memory = GaugeMetricFamily(
+            "logrecv_worker_resident_memory_bytes",
+            "What a worker has in memory.",
+            labels=["worker"],
+        )
+        time = CounterMetricFamily(
+            "logrecv_worker_cpu_seconds",
+            "What a worker has used of processors.",
+            labels=["worker"],
+        )
+        for number, worker in sorted(self._workers.items()):
+            if worker.report is not None:
+                memory.add_metric([str(number)], worker.report.memory)
+                time.add_metric([str(number)], worker.report.time)
+        yield from (memory, time)
+
+    def reopen(self) -> None:
+        """
+        Have all workers open files again.
+        """
+        self._tellAll(Reopen())
+
+    # -- stopping --
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop: have all workers stop, each as a process of its own does.
+
+        @return: A L{Deferred} that fires when all is done.
+        """
+        super().stopService()
+        self._stopping = True
+        return Deferred.fromCoroutine(self._stop())
+
+    def hurry(self) -> None:
+        """
+        Wait no longer in a stop that is under way.
+        """
+        self._tellAll(Hurry())
+
+    def _tellAll(self, message: Message) -> None:
+        for worker in self._workers.values():
+            worker.tell(message)
+
+    async def _stop(self) -> None:
+        for restarting in self._restarting.values():
+            restarting.cancel()
+        workers = dict(self._workers)
+        ends = [self._endOf(number) for number in workers]
+        self._tellAll(Stop())
+        # As long as they take to accept what the kernel has completed, twice.
+        await deferLater(self.reactor, 2 * QUIET / LOOKS)
+        self._closeSockets()
+        every = DeferredList(ends)
+        try:
+            await every.addTimeout(self.drain + CLOSING + MARGIN, self.reactor)
+        except TimeoutError:
+            for number, worker in self._workers.items():
+                self._log.error("worker {number} does not stop", number=number)
+                worker.process.kill()
+            await DeferredList([self._endOf(number) for number in self._workers])
+        for service in self.consoles:
+            with suppress(Exception):
+                await maybeDeferred(service.stopService)
+        self._cleanUp()
+        self._account(workers)
+
+    def _endOf(self, number: int) -> Deferred[None]:
+        ended: Deferred[None] = Deferred()
+        self._ends.setdefault(number, []).append(ended)
+        return ended
+
+    def _account(self, workers: dict[int, Worker]) -> None:
+        """
+        Say, at the very end, what was lost.
+        """
+        for number, worker in workers.items():
+            lost = worker.lost
+            if lost is None:
+                # It was killed with what it had.
+                lost = self.totals.queued(number)
+            for output, count in lost.items():
+                if count:
+                    self.lost[output] = self.lost.get(output, 0) + count
+        logStopped(self._log, self.lost)
+
+    def _closeSockets(self) -> None:
+        for stream in (*self.streams["tcp"], *self.streams["http"]):
+            stream.close()
+        for datagrams in self.datagrams:
+            datagrams.close()
+
+    def _killAll(self) -> None:
+        for worker in self._workers.values():
+            worker.process.kill()
+            with suppress(TimeoutExpired):
+                worker.process.wait(_PATIENCE)
+
+    def _cleanUp(self) -> None:
+        """
+        Leave nothing behind.
+        """
+        for datagrams in self.datagrams:
+            datagrams.vacate()
+        if self._common is not None:
+            self._common.remove()
+            self._common = None
+
+
+def _describe(status: int) -> str:
+    """
+    Say in words how a process has ended.
+
+    @param status: As L{subprocess.Popen} gives it.
+    """
+    if status < 0:
+        with suppress(ValueError):
+            return f"killed by {signal.Signals(-status).name}"
+        return f"killed by signal {-status}"
+    return f"status {status}"
