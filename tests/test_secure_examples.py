@@ -21,7 +21,7 @@ from tests.hostile.test_tls import TLSTestCase
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 #: Does what systemd does: listens, and starts a program that is told so.
-_ACTIVATE = """
+ACTIVATE = """
 import fcntl, os, socket, sys
 listening = []
 for _ in range(3):
@@ -190,7 +190,7 @@ class ActivationTests(UnitTestCase, ProgramTestCase):
             for each in shlex.split(command)[1:]
         ]
         service = Service(
-            [sys.executable, "-c", _ACTIVATE, script("logrecv"), *arguments],
+            [sys.executable, "-c", ACTIVATE, script("logrecv"), *arguments],
             self.directory,
         )
         self.addCleanup(service.kill)

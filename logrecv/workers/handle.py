@@ -8,12 +8,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
-from fcntl import F_DUPFD_CLOEXEC, fcntl
-from typing import Any, Final, Protocol
+from contextlib import closing, suppress
+from itertools import chain
+from typing import Any, Protocol
 
-import msgspec
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
@@ -21,6 +19,7 @@ from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.python.failure import Failure
 
 from logrecv.workers.messages import (
+    NOT_YOURS,
     Ask,
     Ended,
     Message,
@@ -30,10 +29,6 @@ from logrecv.workers.messages import (
     Task,
     encodeMessage,
 )
-
-#: The first descriptor of the sockets that systemd hands over
-#: (SD_LISTEN_FDS_START).
-_FIRST: Final = 3
 
 
 class Owner(Protocol):
@@ -63,7 +58,7 @@ class Worker(StreamProtocol):
     @ivar process: The process.
     @ivar connection: The socket that leads to it.
     @ivar ready: Whether it could serve.
-    @ivar serving: Whether it was told to.
+    @ivar serving: Whether it was told to, and has not ended.
     @ivar lost: What it had to give up, by output, when it has stopped.
     @ivar report: Its last report; L{None} before the first.
     """
@@ -110,7 +105,7 @@ class Worker(StreamProtocol):
 
         @return: A L{Deferred} that fires when it has come, or never will.
         """
-        asked: Deferred[None] = Deferred()
+        asked: Deferred[None] = Deferred(self._asking.remove)
         self._asking.append(asked)
         if len(self._asking) == 1:
             self.tell(Ask())
@@ -136,6 +131,7 @@ class Worker(StreamProtocol):
         """
         It has ended, or is about to.
         """
+        self.serving = False
         self._answer()
         self.owner.workerGone(self)
 
@@ -149,37 +145,13 @@ def startWorker(task: Task, owner: Owner, begun: float) -> Worker:
     """
     Start a process, and tell it who it is.
 
-    @param task: Who it is, with descriptors as they are in this process.
+    @param begun: The time, in seconds.
     @raise OSError: There can be none.
     """
-    activated = _activated()
     ours, theirs = socket.socketpair()
     try:
-        with ExitStack() as stack:
-            passed: dict[int, int] = {-1: -1}
-
-            def passOn(descriptor: int) -> int:
-                # Out of the way of those that stand for systemd's.
-                if descriptor not in passed:
-                    passed[descriptor] = copy = fcntl(
-                        descriptor, F_DUPFD_CLOEXEC, _FIRST + activated
-                    )
-                    stack.callback(os.close, copy)
-                return passed[descriptor]
-
-            stack.enter_context(closing(theirs))
-            sockets = {
-                option: [passOn(descriptor) for descriptor in descriptors]
-                for option, descriptors in task.sockets.items()
-            }
-            task = msgspec.structs.replace(
-                task, shared=passOn(task.shared), sockets=sockets
-            )
-            process = _start(
-                [str(passOn(theirs.fileno())), str(activated)],
-                [descriptor for descriptor in passed.values() if descriptor >= 0],
-                os.environ,
-            )
+        with closing(theirs):
+            process = _start(theirs.fileno(), task)
     except BaseException:
         ours.close()
         raise
@@ -188,24 +160,14 @@ def startWorker(task: Task, owner: Owner, begun: float) -> Worker:
     return worker
 
 
-def _start(
-    arguments: Sequence[str], descriptors: Sequence[int], environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
+def _start(descriptor: int, task: Task) -> subprocess.Popen[bytes]:
+    inherited = {descriptor, task.shared, *chain(*task.sockets.values())}
     # It imports what this process does, wherever that came from, and nothing
-    # from the directory it happens to be in.
+    # from the directory that it happens to be in.
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "logrecv.workers", *arguments],
-        env={**environment, "PYTHONPATH": path},
+        [sys.executable, "-P", "-m", "logrecv.workers", str(descriptor)],
+        env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
-        pass_fds=descriptors,
+        pass_fds=inherited - {NOT_YOURS},
     )
-
-
-def _activated() -> int:
-    """
-    Tell how many sockets systemd has handed to this process.
-    """
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return 0
-    return int(os.environ.get("LISTEN_FDS", "0"))

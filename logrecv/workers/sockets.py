@@ -12,6 +12,7 @@ around that, TLS or the PROXY header, is there as ever.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from typing import Any, ClassVar, Final
@@ -32,6 +33,7 @@ from twisted.python.failure import Failure
 from logrecv.inputs.peers import logListening
 from logrecv.inputs.udp import UDPAddress, UnixAddress, enlargeBuffer
 from logrecv.workers.balance import Board
+from logrecv.workers.messages import NOT_YOURS
 
 #: Seconds that a worker with more connections than another one leaves the next
 #: to that.  Longer than that takes for a round of its reactor, unless it is
@@ -152,10 +154,10 @@ class SharedDatagrams:
         Give the descriptor of the socket of a worker.
 
         @param index: The number of the worker, from 0 on.
-        @return: -1 where others have them all.
+        @return: L{NOT_YOURS} where others have them all.
         """
         sockets: list[Any] = [self._port.socket, *self._others]
-        return sockets[index].fileno() if index < len(sockets) else -1
+        return sockets[index].fileno() if index < len(sockets) else NOT_YOURS
 
     def close(self) -> None:
         """
@@ -239,6 +241,18 @@ class _UNIXPort(_Courteous, unix.Port):
     """
     For UNIX sockets.
     """
+
+
+def inherited(text: str) -> str:
+    """
+    Make of the description of an endpoint one that can be read though what
+    systemd handed over can be had only once: where the socket comes from makes
+    no difference to L{InheritedPorts}.
+    """
+    return _SYSTEMD.sub("tcp:0", text)
+
+
+_SYSTEMD: Final = re.compile(r"(?:^|(?<=:))systemd:.*", re.DOTALL)
 
 
 class InheritedPorts:

@@ -199,6 +199,9 @@ class Supervisor(Service):
             self._killAll()
             self._cleanUp()
             raise
+        # All of them, before the first takes whoever waits.
+        for number in range(1, self.count + 1):
+            self._common.board.put(number, 0)
         for worker in self._workers.values():
             self._serve(worker)
         for service in self.consoles:
@@ -425,11 +428,15 @@ class Supervisor(Service):
             for each in self._workers.values()
             if each.serving and each.number not in self._heirs
         ]
-        asked = [(each, each.ask()) for each in workers]
-        with suppress(TimeoutError):
-            every = DeferredList([answer for _, answer in asked])
-            await every.addTimeout(ANSWER_TIMEOUT, self.reactor)
-        silent = [each.number for each, answer in asked if not answer.called]
+        answers = [
+            each.ask().addTimeout(ANSWER_TIMEOUT, self.reactor) for each in workers
+        ]
+        results = await DeferredList(answers, consumeErrors=True)
+        silent = [
+            each.number
+            for each, (answered, _) in zip(workers, results, strict=True)
+            if not answered
+        ]
         self.totals.sumUp()
         missing = self.count - len(workers)
         if missing:
@@ -452,6 +459,11 @@ class Supervisor(Service):
             "Workers that were started in the place of one that had ended.",
             self._restarts,
         )
+        connections = GaugeMetricFamily(
+            "logrecv_worker_connections",
+            "Connections that a worker has open.",
+            labels=["worker"],
+        )
         memory = GaugeMetricFamily(
             "logrecv_worker_resident_memory_bytes",
             "What a worker has in memory.",
@@ -463,10 +475,13 @@ class Supervisor(Service):
             labels=["worker"],
         )
         for number, worker in sorted(self._workers.items()):
-            if worker.report is not None:
-                memory.add_metric([str(number)], worker.report.memory)
-                time.add_metric([str(number)], worker.report.time)
-        yield from (memory, time)
+            report = worker.report
+            if report is not None:
+                count = sum(tally.connections for tally in report.inputs)
+                connections.add_metric([str(number)], count)
+                memory.add_metric([str(number)], report.memory)
+                time.add_metric([str(number)], report.time)
+        yield from (connections, memory, time)
 
     def reopen(self) -> None:
         """

@@ -39,6 +39,7 @@ from logrecv.share import Share
 from logrecv.tap import Options, Receiver, makeReceiver
 from logrecv.workers.balance import Board, Place
 from logrecv.workers.messages import (
+    NOT_YOURS,
     Ask,
     Ended,
     Failed,
@@ -55,7 +56,7 @@ from logrecv.workers.messages import (
     encodeMessage,
     receive,
 )
-from logrecv.workers.sockets import InheritedPorts
+from logrecv.workers.sockets import InheritedPorts, inherited
 
 #: Seconds between reports that nobody has asked for: what the supervisor knows
 #: of a worker that is killed.
@@ -85,7 +86,7 @@ class WorkerOptions(Options):
             ports = InheritedPorts(
                 self["reactor"], next(descriptors), self._board, self._task.number
             )
-            return parseStreamAddress(ports, text)
+            return parseStreamAddress(ports, inherited(text))
 
         # The console is the supervisor's.
         return self._make(option, make) if option in self._task.sockets else []
@@ -96,7 +97,7 @@ class WorkerOptions(Options):
         return [
             InheritedAddress(address, descriptor)
             for address, descriptor in zip(addresses, descriptors, strict=True)
-            if descriptor >= 0
+            if descriptor != NOT_YOURS
         ]
 
 
@@ -106,9 +107,11 @@ class Channel(Protocol):
     What leads to the supervisor.
 
     @ivar connection: The socket.
+    @ivar gone: Whether the supervisor is.
     """
 
     connection: socket.socket
+    gone: bool = field(default=False, init=False)
     #: Gets what the supervisor says; L{None} when it is gone.
     listener: Callable[[Message | None], None] = field(init=False)
     _buffer: MessageBuffer = field(factory=MessageBuffer, init=False)
@@ -163,6 +166,7 @@ class Channel(Protocol):
         """
         The supervisor is gone.
         """
+        self.gone = True
         self.listener(None)
 
 
@@ -235,11 +239,12 @@ class Worker:
         self._report()
         self.channel.send(Ended(self.receiver.service.lost))
         self.channel.listener = self._takeLast
-        if self.channel.connected and self.channel.transport is not None:
-            # Which writes first what there is to write.
-            self.channel.transport.loseConnection()
-        else:
+        transport = self.channel.transport
+        if self.channel.gone or transport is None:
             self.reactor.stop()
+        else:
+            # Which writes first what there is to write.
+            transport.loseConnection()
 
     def _takeLast(self, message: Message | None) -> None:
         if message is None:
@@ -307,7 +312,8 @@ def main(descriptor: int) -> None:
         try:
             worker = _prepare(task, channel)
         except (CannotListenError, DescriptionError, OSError, SystemExit) as error:
-            channel.send(Failed(" ".join(str(error).split())))
+            line = " ".join(str(error).split()).removeprefix("logrecv: ")
+            channel.send(Failed(line))
             raise SystemExit(1) from None
         channel.send(Ready())
         if not isinstance(channel.receive(), Serve):
