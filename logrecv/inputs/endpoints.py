@@ -19,10 +19,10 @@ _FORMS: Final = {
     "tcp6": "tcp6:PORT[:interface=ADDR][:backlog=N]",
     "unix": "unix:PATH[:mode=660][:backlog=N]",
     "ssl": "ssl:PORT:privateKey=FILE[:certKey=FILE][:interface=ADDR]",
-    "tls": "tls:DIRECTORY:tcp\\:PORT",
+    "tls": "tls:DIRECTORY[:PORT][:interface=ADDR][:backlog=N]",
     "mtls": FORM,
     "systemd": "systemd:domain=INET:index=0",
-    "haproxy": "haproxy:tcp\\:PORT",
+    "haproxy": "haproxy:tcp:PORT",
 }
 
 #: The kinds whose first part is the number of a port.
@@ -32,8 +32,9 @@ _PORTS: Final = ("tcp", "tcp6", "ssl", "mtls")
 #: The kinds that take C{backlog=}, and how many connections may wait where it is
 #: left out.  Twisted's own 50 are soon there while the service is at work, and
 #: who is the next waits for a second, after which a C{SocketHandler} gives up.
-_WITH_BACKLOG: Final = (*_PORTS, "unix")
-_BACKLOG: Final = 1024
+#: Linux lets 4096 wait unless it is told otherwise (C{net.core.somaxconn}).
+_WITH_BACKLOG: Final = (*_PORTS, "tls", "unix")
+_BACKLOG: Final = 4096
 
 #: The kinds that encrypt.
 _ENCRYPTED: Final = ("ssl", "tls", "mtls")

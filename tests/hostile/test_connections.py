@@ -55,6 +55,19 @@ def isRefused(port: int, source: str = "127.0.0.1") -> bool:
         return False
 
 
+class PatientHandler(SocketHandler):
+    """
+    A handler that does not give up after a second, which a busy machine may
+    take to let it connect.
+    """
+
+    def makeSocket(self, timeout: float = 30) -> socket.socket:
+        """
+        Connect.
+        """
+        return super().makeSocket(30)
+
+
 class ConnectionsTestCase(HostileTestCase):
     """
     A test with many connections.
@@ -144,7 +157,7 @@ class ManyTests(ConnectionsTestCase):
         before = memory(service.process)
         self.many(MANY // 2, lambda number: self.slow(service, number))
         handlers = [
-            SocketHandler("127.0.0.1", service.port("tcp")) for _ in range(MANY // 2)
+            PatientHandler("127.0.0.1", service.port("tcp")) for _ in range(MANY // 2)
         ]
         for handler in handlers:
             self.addCleanup(handler.close)

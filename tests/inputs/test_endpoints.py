@@ -4,12 +4,16 @@ Tests for L{logrecv.inputs.endpoints}.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from trustme import CA
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+import twisted
 from logrecv.descriptions import DescriptionError
 from logrecv.inputs.endpoints import parseStreamAddress
 
@@ -34,6 +38,40 @@ class ParseStreamAddressTests(SynchronousTestCase):
             self.assertIsInstance(address.endpoint, kind, text)
             self.assertFalse(address.encrypted)
 
+    def test_haproxy(self) -> None:
+        """
+        Behind C{haproxy:} comes the description of where to listen, as it is.
+        """
+        reactor = MemoryReactorClock()
+        address = parseStreamAddress(reactor, "haproxy:tcp:9020:interface=127.0.0.1")
+        address.endpoint.listen(Factory())
+        port, factory, _, interface = reactor.tcpServers[0]
+        self.assertEqual((port, interface), (9020, "127.0.0.1"))
+        self.assertFalse(address.encrypted)
+
+    def test_tls(self) -> None:
+        """
+        C{tls:} takes a directory of certificates and the number of a port.
+        """
+        if tuple(map(int, twisted.__version__.split(".")[:2])) < (26, 4):
+            raise SkipTest("this Twisted has no such endpoint")
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        certificate = CA().issue_cert("localhost")
+        chain = [certificate.private_key_pem, *certificate.cert_chain_pems]
+        pem = b"".join(each.bytes() for each in chain)
+        (directory / "localhost.pem").write_bytes(pem)
+        reactor = MemoryReactorClock()
+        address = parseStreamAddress(reactor, f"tls:{directory}:9020")
+        self.assertTrue(address.encrypted)
+        address.endpoint.listen(Factory())
+        port, _, backlog, _ = reactor.tcpServers[0]
+        self.assertEqual((port, backlog), (9020, 4096))
+        error = self.assertRaises(
+            DescriptionError, parseStreamAddress, reactor, f"tls:{directory}:tcp\\:1"
+        )
+        self.assertIn("write tls:DIRECTORY[:PORT]", str(error))
+
     def test_unixMode(self) -> None:
         """
         A UNIX socket is for its owner and group, unless more is said.
@@ -49,9 +87,9 @@ class ParseStreamAddressTests(SynchronousTestCase):
         """
         reactor = MemoryReactorClock()
         for text, backlog in [
-            ("tcp:0", 1024),
-            ("tcp6:0", 1024),
-            ("unix:/x", 1024),
+            ("tcp:0", 4096),
+            ("tcp6:0", 4096),
+            ("unix:/x", 4096),
             ("tcp:0:backlog=7", 7),
         ]:
             endpoint: Any = parseStreamAddress(reactor, text).endpoint
