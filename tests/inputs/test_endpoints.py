@@ -45,7 +45,7 @@ class ParseStreamAddressTests(SynchronousTestCase):
         reactor = MemoryReactorClock()
         address = parseStreamAddress(reactor, "haproxy:tcp:9020:interface=127.0.0.1")
         address.endpoint.listen(Factory())
-        port, factory, _, interface = reactor.tcpServers[0]
+        port, _, _, interface = reactor.tcpServers[0]
         self.assertEqual((port, interface), (9020, "127.0.0.1"))
         self.assertFalse(address.encrypted)
 
