@@ -5,7 +5,7 @@ The console: how the service is, for monitoring.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Protocol
 
 from attrs import define
 from klein import Klein
@@ -27,9 +27,7 @@ from logrecv import __version__
 from logrecv.batches import Batches
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 from logrecv.web import Pages, answer
-from logrecv.wire.pickles import COMPILED
-
-_DECODER: Final = "compiled" if COMPILED else "python"
+from logrecv.wire.pickles import FORM
 
 
 class RepeatedBatches(Protocol):
@@ -85,7 +83,7 @@ class TallyCollector:
         yield InfoMetricFamily(
             "logrecv_build",
             "The version that runs, and the form of the pickle machine.",
-            {"version": __version__, "decoder": _DECODER},
+            {"version": __version__, "decoder": FORM},
         )
 
     def _collectInputs(self) -> Iterator[Metric]:

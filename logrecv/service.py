@@ -20,14 +20,23 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from logrecv import __version__
 from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.wire.pickles import FORM
 
 #: Seconds in which a stop has to be done.  twistd and systemd give more.
 DRAIN: Final = 10.0
 
 #: Seconds beyond that in which outputs let go of what they hold open.
 CLOSING: Final = 5.0
+
+#: What there is to say of a form of the decoder.
+_REMARKS: Final = {
+    "compiled": "",
+    "python": ": it takes several times as long for each record as the compiled one;"
+    " for that, install logrecv where there is a C compiler, with LOGRECV_COMPILE=1",
+}
 
 
 def _globalReactor() -> IReactorTime:
@@ -86,6 +95,12 @@ class ReceiverService(Service):
         @raise CannotListenError: A port cannot be had.
         """
         super().startService()
+        self._log.info(
+            "this is logrecv {version}, its decoder is {decoder}{remark}",
+            version=__version__,
+            decoder=FORM,
+            remark=_REMARKS[FORM],
+        )
         self.sink.start()
         for service in (*self.consoles, *self.inputs):
             service.startService()

@@ -9,10 +9,11 @@ from typing import Any
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from logrecv import __version__, service
 from logrecv.counters import OutputTally
 from logrecv.service import ReceiverService
 from logrecv.testing import MemorySink
@@ -109,6 +110,25 @@ class ReceiverServiceTests(SynchronousTestCase):
         self.events.clear()
         self.service.startService()
         self.assertEqual(self.events, ["sink starts", "console starts", "input starts"])
+
+    def test_form(self) -> None:
+        """
+        The log says at the start which version runs, and in which form the
+        decoder; of the slow one also how to come by the other.
+        """
+        for form, remark in (
+            ("compiled", ""),
+            ("python", "several times as long .* LOGRECV_COMPILE=1"),
+        ):
+            self.patch(service, "FORM", form)
+            events: list[Any] = []
+            globalLogPublisher.addObserver(events.append)
+            self.addCleanup(globalLogPublisher.removeObserver, events.append)
+            self.service.startService()
+            (line,) = (formatEvent(each) for each in events if "decoder" in each)
+            self.assertTrue(line.startswith(f"this is logrecv {__version__}, "))
+            self.assertRegex(line, f"its decoder is {form}(: .*{remark})?$")
+            self.assertEqual("LOGRECV_COMPILE" in line, bool(remark))
 
     def test_stop(self) -> None:
         """

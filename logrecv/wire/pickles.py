@@ -112,6 +112,9 @@ _float = Struct(">d").unpack_from
 #: Whether this module is compiled.
 COMPILED: Final = not __file__.endswith((".py", ".pyc"))
 
+#: What this form of the module is called where users see it.
+FORM: Final = "compiled" if COMPILED else "python"
+
 # What goes byte by byte is the fast way then and the slow way otherwise, so there
 # are two ways to do a few things.
 _COMPILED: Final = COMPILED

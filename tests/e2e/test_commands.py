@@ -5,6 +5,7 @@ The commands: what they start, what they refuse, how they end.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -90,6 +91,22 @@ class DefaultTests(ProgramTestCase):
         """
         service = self.serve("--tcp", "tcp:0:interface=127.0.0.1")
         self.assertEqual(service.log.count("listening on"), 1)
+
+    def test_form(self) -> None:
+        """
+        The log says at the start in which form the decoder runs, once, and
+        C{/metrics} says the same.
+        """
+        wanted = re.compile(
+            r"this is logrecv (\S+), its decoder is (compiled|python)\b"
+        )
+        options = [f"--{name}=tcp:0:interface=127.0.0.1" for name in ("console", "tcp")]
+        for runner in RUNNERS.values():
+            service = self.serve(*options, runner=runner)
+            service.waitFor(lambda service=service: wanted.search(service.log))
+            ((version, form),) = wanted.findall(service.log)
+            build = f'{{decoder="{form}",version="{version}"}}'
+            self.assertIn(f"logrecv_build_info{build}", service.metrics())
 
     def test_daemon(self) -> None:
         """
