@@ -1,0 +1,125 @@
+"""
+Tests for L{logrecv.workers.totals}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from logrecv.counters import InputTally, OutputTally, QuarantineTally
+from logrecv.workers.messages import Report
+from logrecv.workers.totals import KILLED, Totals
+
+
+def report(
+    accepted: int, delivered: int, queued: int, restored: int = 0, connections: int = 1
+) -> Report:
+    """
+    Make the report of a worker, the books of which are right.
+    """
+    inputs = InputTally("tcp", accepted + 1, accepted, {"malformed": 1}, connections)
+    outputs = OutputTally("1-file", 0, delivered, queued, restored)
+    return Report([inputs], [outputs], QuarantineTally({"malformed": 1}), 2)
+
+
+class TotalsTests(SynchronousTestCase):
+    """
+    Tests for L{Totals}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make sums of nothing.
+        """
+        self.input = InputTally("tcp")
+        self.output = OutputTally("1-file")
+        self.totals = Totals([self.input], [self.output])
+
+    def check(self, **wanted: int) -> None:
+        """
+        Sum up, and look at what there is; the books have to be right.
+        """
+        self.totals.sumUp()
+        found = {name: getattr(self.output, name) for name in wanted}
+        self.assertEqual(found, wanted)
+        output = self.output
+        self.assertEqual(
+            self.input.accepted + output.restored,
+            output.filtered
+            + output.delivered
+            + output.queued
+            + sum(output.dropped.values()),
+        )
+        self.assertEqual(
+            self.input.received,
+            self.input.accepted + sum(self.input.rejected.values()),
+        )
+
+    def test_sums(self) -> None:
+        """
+        The numbers of several workers are added up, the last of each.
+        """
+        self.check(delivered=0)
+        self.totals.put(1, report(1, 1, 0))
+        self.totals.put(1, report(10, 7, 3))
+        self.totals.put(2, report(20, 20, 0))
+        self.check(delivered=27, queued=3)
+        self.assertEqual(self.input.accepted, 30)
+        self.assertEqual(self.input.rejected, {"malformed": 2})
+        self.assertEqual(self.input.connections, 2)
+        self.assertEqual(self.totals.quarantine.kept, {"malformed": 2})
+        self.assertEqual(self.totals.repeated, 4)
+
+    def test_ended(self) -> None:
+        """
+        What a worker counted stays when it is no more; its connections do not.
+        """
+        self.totals.put(1, report(10, 7, 3))
+        self.totals.end(1)
+        self.check(delivered=7, queued=3)
+        self.assertEqual(self.input.connections, 0)
+        self.assertEqual(self.totals.queued(1), {"1-file": 3})
+        self.assertEqual(self.totals.queued(2), {})
+
+    def test_inMemory(self) -> None:
+        """
+        When the next in its place has none of what it had queued, that was in
+        memory, and is dropped.
+        """
+        self.totals.put(1, report(10, 7, 3))
+        self.totals.end(1)
+        self.totals.put(1, report(5, 5, 0))
+        self.check(delivered=12, queued=0)
+        self.assertEqual(self.output.dropped, {KILLED: 3})
+
+    def test_inSpool(self) -> None:
+        """
+        When the next one has restored it, it is queued as before, and counts as
+        accepted once.
+        """
+        self.totals.put(1, report(10, 7, 3))
+        self.totals.end(1)
+        self.totals.put(1, report(0, 1, 2, restored=3))
+        self.check(delivered=8, queued=2, restored=0)
+        self.assertEqual(self.output.dropped, {})
+
+    def test_earlierRun(self) -> None:
+        """
+        What an earlier run of the service had left counts as restored, over the
+        end of a worker, too.
+        """
+        self.totals.put(1, report(0, 0, 5, restored=5))
+        self.check(queued=5, restored=5)
+        self.totals.end(1)
+        self.totals.put(1, report(0, 2, 3, restored=5))
+        self.check(delivered=2, queued=3, restored=5)
+
+    def test_neverReported(self) -> None:
+        """
+        One that ends before its first report leaves the account of the one
+        before it open.
+        """
+        self.totals.put(1, report(10, 7, 3))
+        self.totals.end(1)
+        self.totals.end(1)
+        self.check(delivered=7, queued=3)
