@@ -122,6 +122,25 @@ class StoredBatchesTests(SynchronousTestCase):
         self.assertFalse(second.isRepeated("a"))
         self.assertTrue(second.isRepeated("b"))
 
+    def test_shared(self) -> None:
+        """
+        What another process has taken meanwhile is known, too, and each forgets
+        only where its own spools end.
+        """
+        first, second = (StoredBatches(self.directory, shared=True) for _ in range(2))
+        for stored, path in ((first, "/a"), (second, "/b")):
+            stored.spools.append(FakeSpool(path, 7))
+            stored.startService()
+            self.addCleanup(stored.stopService)
+        self.assertFalse(second.isRepeated("a"))
+        killed = second.taking("x")
+        killed.__enter__()
+        self.take(first, "a")
+        self.assertTrue(second.isRepeated("a"))
+        self.assertEqual((first.repeated, second.repeated), (0, 1))
+        self.assertEqual(first.unfinished("/b"), 7)
+        self.assertIsNone(first.unfinished("/a"))
+
     def test_bounded(self) -> None:
         """
         The file does not grow for ever, and the newest names are read from it.

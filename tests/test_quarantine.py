@@ -95,6 +95,28 @@ class SegmentsTests(SynchronousTestCase):
         """
         return sorted(os.listdir(self.directory))
 
+    def test_severalWriters(self) -> None:
+        """
+        Several processes write to files of their own, and to no more bytes all
+        together than one does.
+        """
+        limit = 4000 * SEGMENTS
+        writers = [Segments(self.directory, limit, 4) for _ in range(4)]
+        for writer in writers:
+            writer.open()
+            self.addCleanup(writer.close)
+        for number in range(120):
+            for which, writer in enumerate(writers):
+                payload = f"{which} {number}".encode() * 40
+                writer.write(Entry("", "tcp", "", "malformed", payload))
+                sizes = [entry.stat().st_size for entry in os.scandir(self.directory)]
+                self.assertLessEqual(sum(sizes), limit)
+        entries = list(entriesIn(self.directory))
+        self.assertGreater(len(entries), 40)
+        self.assertEqual(
+            {entry.payload[:1] for entry in entries}, {b"0", b"1", b"2", b"3"}
+        )
+
     def test_line(self) -> None:
         """
         An entry is a line of JSON with the time, the way, the sender, the

@@ -32,8 +32,16 @@ from logrecv.outputs.queue import (
     QueuedSink,
     ThreadedWriter,
 )
-from logrecv.outputs.rotation import BySize, NoRotation, Rotation, ScheduledRotation
+from logrecv.outputs.rotation import (
+    BySize,
+    NoRotation,
+    Rotation,
+    Schedule,
+    ScheduledRotation,
+)
 from logrecv.testing import makeRecord
+from tests.faults.accounts import filesOf
+from tests.outputs.test_rotation import CountingArchive
 
 
 class FileTestCase(SynchronousTestCase):
@@ -194,6 +202,103 @@ class NoRoomTests(FileTestCase):
         for _ in range(2):
             error = self.assertRaises(OSError, writer.write, b"a\n")
             self.assertEqual(error.errno, errno.ENOSPC)
+
+
+class HeldLock:
+    """
+    A lock that tells whether it is held.
+    """
+
+    held = False
+
+    def __enter__(self) -> None:
+        self.held = True
+
+    def __exit__(self, *exception: object) -> None:
+        self.held = False
+
+
+class SharedTests(FileTestCase):
+    """
+    Writers of several processes with one file, each in its turn.
+    """
+
+    def test_killed(self) -> None:
+        """
+        A line that another process left unfinished when it was killed is ended
+        before the next; a line that it wrote whole is not.
+        """
+        first, second = self.open(), self.open()
+        first.write(b"one\n")
+        second.write(b"two\n")
+        first.write(b"three\n")
+        with self.path.open("ab") as killed:
+            killed.write(b"fou")
+        second.write(b"five\n")
+        first.write(b"six\n")
+        self.assertEqual(self.path.read_bytes(), b"one\ntwo\nthree\nfou\nfive\nsix\n")
+
+    def test_noRoom(self) -> None:
+        """
+        What one takes back for want of room, and what another writes meanwhile,
+        costs neither anything.
+        """
+        first, second = self.open(), self.open()
+        data = b"first\nsecond\n"
+        self.limited(9, lambda: first.write(data))
+        second.write(b"other\n")
+        first.write(data)
+        self.assertEqual(self.path.read_bytes(), b"first\nother\nsecond\n")
+
+    def test_rotated(self) -> None:
+        """
+        When one has rotated the file, the other goes on in the new one, before
+        its next write or without any.
+        """
+
+        def open(schedule: Schedule, clock: Clock) -> FileWriter:
+            archive = CountingArchive()
+            rotation = ScheduledRotation(
+                str(self.path), schedule, archive, clock.seconds, shared=True
+            )
+            writer = FileWriter(str(self.path), rotation=rotation)
+            writer.open()
+            self.addCleanup(writer.close)
+            return writer
+
+        clock = Clock()
+        clock.advance(1_800_000_000)
+        first, second, third = (open(BySize(8), clock) for _ in range(3))
+        first.write(b"1\n2\n3\n4\n")
+        second.write(b"5\n6\n")
+        first.write(b"7\n")
+        third.tend()
+        files = filesOf(self.path)
+        self.assertEqual(
+            [path.read_bytes() for path in files], [b"1\n2\n3\n4\n", b"5\n6\n7\n"]
+        )
+        current = os.stat(self.path)
+        for writer in (first, second, third):
+            assert writer._descriptor is not None
+            self.assertTrue(os.path.samestat(current, os.fstat(writer._descriptor)))
+
+    def test_lock(self) -> None:
+        """
+        The lock is held while the file is written to, and no longer.
+        """
+        lock = HeldLock()
+        writer = FileWriter(str(self.path), lock=lock)
+        writer.open()
+        self.addCleanup(writer.close)
+        write, seen = os.write, []
+
+        def watched(descriptor: int, data: bytes) -> int:
+            seen.append(lock.held)
+            return write(descriptor, data)
+
+        self.patch(os, "write", watched)
+        writer.write(b"one\n")
+        self.assertEqual((seen, lock.held), ([True], False))
 
 
 class ReopenTests(FileTestCase):
