@@ -465,7 +465,7 @@ class Supervisor(Service):
             labels=["worker"],
         )
         memory = GaugeMetricFamily(
-            "logrecv_worker_resident_memory_bytes",
+            "logrecv_worker_memory_bytes",
             "What a worker has in memory.",
             labels=["worker"],
         )
