@@ -284,7 +284,7 @@ class InheritedPorts:
         interface: str = "",
     ) -> IListeningPort:
         """
-        See L{twisted.internet.interfaces.IReactorTCP.listenTCP}.
+        See C{IReactorTCP.listenTCP} of Twisted.
         """
         return self._adopt(factory)
 
@@ -297,7 +297,7 @@ class InheritedPorts:
         interface: str = "",
     ) -> IListeningPort:
         """
-        See L{twisted.internet.interfaces.IReactorSSL.listenSSL}.
+        See C{IReactorSSL.listenSSL} of Twisted.
         """
         from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -312,7 +312,7 @@ class InheritedPorts:
         wantPID: bool = False,
     ) -> IListeningPort:
         """
-        See L{twisted.internet.interfaces.IReactorUNIX.listenUNIX}.
+        See C{IReactorUNIX.listenUNIX} of Twisted.
         """
         return self._adopt(factory)
 
@@ -320,7 +320,7 @@ class InheritedPorts:
         self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
     ) -> IListeningPort:
         """
-        See L{twisted.internet.interfaces.IReactorSocket.adoptStreamPort}.
+        See C{IReactorSocket.adoptStreamPort} of Twisted.
         """
         return self._adopt(factory)
 

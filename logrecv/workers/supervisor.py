@@ -349,7 +349,7 @@ class Supervisor(Service):
         """
         Wait for the end of a process that says nothing any more.
 
-        @return: Its status, as L{subprocess.Popen} gives it.
+        @return: Its status, as C{subprocess.Popen} gives it.
         """
         deadline = self.reactor.seconds() + _PATIENCE
         while (status := worker.process.poll()) is None:
@@ -580,7 +580,7 @@ def _describe(status: int) -> str:
     """
     Say in words how a process has ended.
 
-    @param status: As L{subprocess.Popen} gives it.
+    @param status: as C{subprocess.Popen} gives it.
     """
     if status < 0:
         with suppress(ValueError):
