@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from time import localtime, strftime
 from typing import Final, TypeAlias
@@ -417,9 +418,11 @@ def _further(record: Record, flows: bool) -> Iterator[str]:
         yield from _split(record.stack_info)
 
 
+@cache
 def makeText(template: str = DEFAULT) -> Format:
     """
-    Make the C{text} format of a template as C{logging.Formatter} takes it.
+    Make the C{text} format of a template as C{logging.Formatter} takes it: the
+    same for the same template, so that it is known to be.
 
     Beside the attributes of a C{LogRecord} there are C{time} (that of the JSON
     form, in UTC), C{peer}, C{via}, C{at}, C{extra} (a JSON object) and each

@@ -28,6 +28,7 @@ from logrecv.outputs.compression import (
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
 from logrecv.outputs.queue import (
     KEYWORDS,
+    WRITE_SIZE,
     DaemonThread,
     IBlockingWriter,
     QueuedSink,
@@ -506,6 +507,7 @@ def parseFile(description: Description, surroundings: Surroundings) -> IRecordSi
         surroundings.tally,
         capacity,
         store,
+        encoder=surroundings.encoders.get(encode, WRITE_SIZE),
     )
 
 

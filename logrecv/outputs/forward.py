@@ -359,4 +359,5 @@ def parseForward(description: Description, surroundings: Surroundings) -> IRecor
         store,
         writeSize=WRITE_SIZE,
         retryDelay=INITIAL_DELAY,
+        encoder=surroundings.encoders.get(encodeFrames, WRITE_SIZE),
     )

@@ -244,6 +244,7 @@ def parseForwardHTTP(
         store,
         writeSize=BATCH_SIZE,
         writeCount=PART_RECORDS,
+        encoder=surroundings.encoders.get(encodeJSON, BATCH_SIZE),
     )
 
 

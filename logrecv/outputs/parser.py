@@ -20,6 +20,7 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError, mapped
 from logrecv.formats import Format, makeText
 from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
+from logrecv.outputs.encoding import Encoders
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
 from logrecv.quarantine import KeepNothing
 from logrecv.share import Share
@@ -91,6 +92,7 @@ class Surroundings:
     @ivar share: What the process shares with others: a sink that writes where
         theirs do needs a lock of it.
     @ivar spools: The directories that were named for spools; a sink adds its own.
+    @ivar encoders: What makes bytes of batches for sinks that write the same.
     """
 
     reactor: Any
@@ -101,6 +103,7 @@ class Surroundings:
     batches: Batches = field(factory=Batches)
     share: Share = field(factory=Share)
     spools: list[str] = field(factory=list)
+    encoders: Encoders = field(factory=Encoders)
 
 
 @implementer(IPlugin, IOutputParser)
@@ -153,6 +156,7 @@ class OutputFactory:
     sinks: list[IRecordSink] = field(factory=list, init=False)
     spools: list[str] = field(factory=list, init=False)
     _paths: set[str] = field(factory=set, init=False)
+    _encoders: Encoders = field(factory=Encoders, init=False)
 
     def make(self, text: str) -> IRecordSink:
         """
@@ -182,6 +186,7 @@ class OutputFactory:
             self.batches,
             self.share,
             self.spools,
+            self._encoders,
         )
         sink: IRecordSink = parser.parse(description, surroundings)
         description.finish(COMMON_KEYWORDS)

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import ClassVar, Final, Protocol
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -31,8 +31,8 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, choice, sizeInBytes
 from logrecv.formats import Format
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.outputs.encoding import BatchEncoder
 from logrecv.outputs.store import (
-    PART_RECORDS,
     Chunk,
     MemoryStore,
     NoRoom,
@@ -193,6 +193,7 @@ class QueuedSink:
     @ivar writeSize: Bytes to write in one go.
     @ivar writeCount: Records to write in one go.
     @ivar retryDelay: Seconds from a write that failed to the next attempt.
+    @ivar encoder: Applies C{encode}, where others do so too.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -206,6 +207,11 @@ class QueuedSink:
     writeSize: int = WRITE_SIZE
     writeCount: int = WRITE_COUNT
     retryDelay: float = RETRY_DELAY
+    encoder: BatchEncoder = field(
+        default=Factory(
+            lambda self: BatchEncoder(self.encode, self.writeSize), takes_self=True
+        )
+    )
 
     #: What the store had no room for.
     _unstored: list[list[Part]] = field(factory=list, init=False)
@@ -305,40 +311,18 @@ class QueuedSink:
     # -- taking --
 
     def _encode(self, batch: Sequence[Record]) -> list[Part]:
-        """
-        Encode a batch, in parts none of which is more than what is written in
-        one go, if it is not a single record.
-        """
-        parts: list[Part] = []
-        for start in range(0, len(batch), PART_RECORDS):
-            parts += self._encodePart(batch[start : start + PART_RECORDS])
-        return parts
-
-    def _encodePart(self, batch: Sequence[Record]) -> list[Part]:
-        """
-        @return: More than one part where a record cannot be encoded, which
-            costs the others nothing, or where it is too much.
-        """
-        try:
-            data = self.encode(batch)
-            if len(data) <= self.writeSize or len(batch) == 1:
-                return [(data, len(batch))]
-        except Exception:
-            if len(batch) == 1:
-                self._dropUnencodable()
-                return []
-        middle = len(batch) // 2
-        return self._encodePart(batch[:middle]) + self._encodePart(batch[middle:])
-
-    def _dropUnencodable(self) -> None:
-        if not self._unencodable:
-            self._unencodable = True
-            self._log.failure(
-                "{output}: a record cannot be written in this format; "
-                "such records are counted as dropped from now on",
-                output=self.tally.output,
-            )
-        self.tally.drop(UNENCODABLE, 1)
+        encoded = self.encoder.make(batch)
+        if encoded.failure is not None:
+            if not self._unencodable:
+                self._unencodable = True
+                self._log.failure(
+                    "{output}: a record cannot be written in this format; "
+                    "such records are counted as dropped from now on",
+                    encoded.failure,
+                    output=self.tally.output,
+                )
+            self.tally.drop(UNENCODABLE, encoded.unencodable)
+        return encoded.parts
 
     def _take(self, parts: list[Part]) -> None:
         """

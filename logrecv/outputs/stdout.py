@@ -18,6 +18,7 @@ from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
 from logrecv.outputs.queue import (
     KEYWORDS,
+    WRITE_SIZE,
     DaemonThread,
     Gone,
     IBlockingWriter,
@@ -104,5 +105,11 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
     writer = ThreadedWriter(stream, thread)
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
-        encode, writer, surroundings.reactor, surroundings.tally, capacity, store
+        encode,
+        writer,
+        surroundings.reactor,
+        surroundings.tally,
+        capacity,
+        store,
+        encoder=surroundings.encoders.get(encode, WRITE_SIZE),
     )
