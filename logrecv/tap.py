@@ -515,7 +515,7 @@ def makeSupervisor(options: Options) -> Supervisor:
         totals.quarantine,
         totals,
         refresh=supervisor.refresh,
-        collectors=[supervisor],
+        collectors=[supervisor.metrics],
     )
     supervisor.consoles = _makeConsoles(options, console)
     return supervisor

@@ -8,9 +8,12 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import closing, suppress
 from itertools import chain
-from typing import Any, Protocol
+from selectors import EVENT_READ, DefaultSelector
+from time import monotonic
+from typing import Any, Final, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -29,6 +32,18 @@ from logrecv.workers.messages import (
     Task,
     encodeMessage,
 )
+
+#: Seconds that workers may take to get ready at the start of the service.
+START_TIMEOUT: Final = 60.0
+
+#: Bytes that are read at a time before the reactor runs.
+_READ: Final = 65536
+
+
+class CannotServe(OSError):
+    """
+    A worker could not get ready.
+    """
 
 
 class Owner(Protocol):
@@ -171,3 +186,33 @@ def _start(descriptor: int, task: Task) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         pass_fds=inherited - {NOT_YOURS},
     )
+
+
+def awaitReady(workers: Collection[Worker]) -> None:
+    """
+    Wait until workers are ready, before the reactor runs.
+
+    @raise CannotServe: One of them cannot be.
+    """
+    end = monotonic() + START_TIMEOUT
+    with DefaultSelector() as selector:
+        for worker in workers:
+            selector.register(worker.connection, EVENT_READ, worker)
+        while not all(worker.ready for worker in workers):
+            events = selector.select(max(end - monotonic(), 0))
+            if not events:
+                raise CannotServe("the workers do not get ready")
+            for key, _ in events:
+                _read(key.data)
+
+
+def _read(worker: Worker) -> None:
+    data = b""
+    with suppress(ConnectionResetError):
+        data = worker.connection.recv(_READ)
+    if not data:
+        raise CannotServe(
+            f"worker {worker.number} ended before it was ready; "
+            "what it wrote to standard error says why"
+        )
+    worker.dataReceived(data)

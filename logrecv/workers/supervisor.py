@@ -6,18 +6,13 @@ place of one that ends, and adds up what they count.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from selectors import EVENT_READ, DefaultSelector
 from subprocess import TimeoutExpired
-from time import monotonic
-from typing import IO, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from attrs import define, field, frozen
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from attrs import Factory, define, field
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall
@@ -27,8 +22,9 @@ from twisted.logger import Logger, LogLevel
 from logrecv.inputs.streams import LOOKS, QUIET
 from logrecv.service import CLOSING, DRAIN, logStopped
 from logrecv.share import spoolName, spoolNumbers
-from logrecv.workers.balance import ABSENT, SIZE, Board
-from logrecv.workers.handle import Worker, startWorker
+from logrecv.workers.balance import ABSENT
+from logrecv.workers.common import Common
+from logrecv.workers.handle import CannotServe, Worker, awaitReady, startWorker
 from logrecv.workers.messages import (
     Failed,
     Hurry,
@@ -41,11 +37,9 @@ from logrecv.workers.messages import (
     Stop,
     Task,
 )
+from logrecv.workers.metrics import WorkersCollector
 from logrecv.workers.sockets import SharedDatagrams, SharedStream
 from logrecv.workers.totals import Totals
-
-#: Seconds that workers may take to get ready.
-START_TIMEOUT: Final = 60.0
 
 #: Seconds that a worker may take for a report: a thousand times as long as it
 #: does.
@@ -66,52 +60,8 @@ MARGIN: Final = 3.0
 _LOOK: Final = 0.02
 _PATIENCE: Final = 5.0
 
-#: Bytes that are read at a time before the reactor runs.
-_READ: Final = 65536
-
 #: The names of the files of a spool that has been emptied.
 _SPOOL_FILES: Final = ("spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "lock")
-
-
-class CannotServe(OSError):
-    """
-    A worker could not get ready.
-    """
-
-
-@frozen(eq=False)
-class Common:
-    """
-    What all workers of a supervisor use.
-
-    @ivar file: A file that they inherit.
-    @ivar board: What of it tells how many connections each has.
-    @ivar directory: A directory.
-    """
-
-    file: IO[bytes]
-    board: Board
-    directory: str
-
-    @classmethod
-    def make(cls) -> Common:
-        """
-        Make them.
-
-        @raise OSError: They cannot be had.
-        """
-        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        file.truncate(SIZE)
-        board = Board(file.fileno())
-        board.clear()
-        return cls(file, board, tempfile.mkdtemp(prefix="logrecv-"))
-
-    def remove(self) -> None:
-        """
-        Leave nothing behind.
-        """
-        self.file.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 @define(eq=False, slots=False)
@@ -130,6 +80,7 @@ class Supervisor(Service):
     @ivar drain: Seconds in which a stop has to be done.
     @ivar consoles: The services that show how things are.
     @ivar lost: Records that a stop had to give up, by output.
+    @ivar metrics: What there is to tell of the workers themselves.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -146,11 +97,14 @@ class Supervisor(Service):
     consoles: Sequence[IService] = field(default=(), init=False)
     lost: dict[str, int] = field(factory=dict, init=False)
     _workers: dict[int, Worker] = field(factory=dict, init=False)
+    metrics: WorkersCollector = field(
+        default=Factory(lambda self: WorkersCollector(self._workers), takes_self=True),
+        init=False,
+    )
     #: When others are started in the place of those that ended.
     _restarting: dict[int, IDelayedCall] = field(factory=dict, init=False)
     #: How long that was put off for the last time.
     _delays: dict[int, float] = field(factory=dict, init=False)
-    _restarts: int = field(default=0, init=False)
     #: Workers that only hand on what an earlier run has left.
     _heirs: set[int] = field(factory=set, init=False)
     _bound: bool = field(default=False, init=False)
@@ -194,7 +148,7 @@ class Supervisor(Service):
         try:
             for number in (*range(1, self.count + 1), *sorted(self._heirs)):
                 self._start(number)
-            self._awaitReady()
+            awaitReady(self._workers.values())
         except BaseException:
             self._killAll()
             self._cleanUp()
@@ -243,34 +197,6 @@ class Supervisor(Service):
         worker = startWorker(task, self, self.reactor.seconds())
         self._workers[number] = worker
         return worker
-
-    def _awaitReady(self) -> None:
-        """
-        Wait until all workers are ready, before there is a reactor that runs.
-
-        @raise CannotServe: One cannot be.
-        """
-        end = monotonic() + START_TIMEOUT
-        with DefaultSelector() as selector:
-            for worker in self._workers.values():
-                selector.register(worker.connection, EVENT_READ, worker)
-            while not all(worker.ready for worker in self._workers.values()):
-                events = selector.select(max(end - monotonic(), 0))
-                if not events:
-                    raise CannotServe("the workers do not get ready")
-                for key, _ in events:
-                    self._read(key.data)
-
-    def _read(self, worker: Worker) -> None:
-        data = b""
-        with suppress(ConnectionResetError):
-            data = worker.connection.recv(_READ)
-        if not data:
-            raise CannotServe(
-                f"worker {worker.number} ended before it was ready; "
-                "what it wrote to standard error says why"
-            )
-        worker.dataReceived(data)
 
     def _serve(self, worker: Worker) -> None:
         """
@@ -379,7 +305,7 @@ class Supervisor(Service):
 
     def _startAnother(self, number: int) -> None:
         del self._restarting[number]
-        self._restarts += 1
+        self.metrics.restarts += 1
         try:
             worker = self._start(number)
         except OSError as error:
@@ -442,46 +368,8 @@ class Supervisor(Service):
         if missing:
             return f"{missing} of {self.count} workers are being replaced"
         if silent:
-            return f"workers {', '.join(map(str, silent))} do not answer"
+            return f"of the workers these do not answer: {', '.join(map(str, silent))}"
         return None
-
-    def collect(self) -> Iterator[Metric]:
-        """
-        Give the metrics of the workers themselves.
-        """
-        yield GaugeMetricFamily(
-            "logrecv_workers",
-            "Workers that serve.",
-            sum(worker.serving for worker in self._workers.values()),
-        )
-        yield CounterMetricFamily(
-            "logrecv_worker_restarts",
-            "Workers that were started in the place of one that had ended.",
-            self._restarts,
-        )
-        connections = GaugeMetricFamily(
-            "logrecv_worker_connections",
-            "Connections that a worker has open.",
-            labels=["worker"],
-        )
-        memory = GaugeMetricFamily(
-            "logrecv_worker_memory_bytes",
-            "What a worker has in memory.",
-            labels=["worker"],
-        )
-        time = CounterMetricFamily(
-            "logrecv_worker_cpu_seconds",
-            "What a worker has used of processors.",
-            labels=["worker"],
-        )
-        for number, worker in sorted(self._workers.items()):
-            report = worker.report
-            if report is not None:
-                count = sum(tally.connections for tally in report.inputs)
-                connections.add_metric([str(number)], count)
-                memory.add_metric([str(number)], report.memory)
-                time.add_metric([str(number)], report.time)
-        yield from (connections, memory, time)
 
     def reopen(self) -> None:
         """

@@ -16,6 +16,7 @@ import sys
 import time
 from logging.handlers import SocketHandler
 from pathlib import Path
+from urllib.error import HTTPError
 
 from logrecv.share import spoolName
 from logrecv.testing import makeFrame
@@ -449,6 +450,20 @@ class EndTests(WorkersTestCase):
         time.sleep(0.5)
         self.assertIsNone(service.process.poll())
         service.stop()
+
+    def test_stuck(self) -> None:
+        """
+        C{/healthz} names a worker that does not answer, and is well again when
+        it does.
+        """
+        service = self.serveWith(2)
+        victim = workersOf(service)[0]
+        os.kill(victim, signal.SIGSTOP)
+        error = self.assertRaises(HTTPError, service.get, "/healthz")
+        self.assertEqual(error.code, 503)
+        self.assertEqual(error.read(), b"of the workers these do not answer: 1\n")
+        os.kill(victim, signal.SIGCONT)
+        self.awaitHealth(service, True)
 
     def test_supervisorKilled(self) -> None:
         """
