@@ -25,7 +25,11 @@ def extensions() -> list[Extension]:
     if wanted == "0" or (wanted != "1" and "editable_wheel" in sys.argv):
         return []
     from Cython.Build import cythonize
+    from Cython.Compiler.Options import get_directive_defaults
 
+    # What a client nests deeply is freed without one C frame a level.  As a
+    # decorator in a .pxd it would do nothing.
+    get_directive_defaults()["trashcan"] = True
     modules = [
         Extension(
             f"logrecv.wire.{name}",

@@ -10,6 +10,7 @@ import json
 import pickle
 import struct
 import sys
+import threading
 import time
 import tracemalloc
 import warnings
@@ -24,7 +25,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.wire import pickles
 from logrecv.wire.errors import MALFORMED, NOT_A_RECORD, TOO_COMPLEX, WireError
-from logrecv.wire.pickles import Call, Global, loads
+from logrecv.wire.pickles import MAX_NODES, Call, Global, loads
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -813,6 +814,30 @@ class HostileTests(SynchronousTestCase):
             payload = b"}N" + opcodes + b"s."
             self.assertEqual(self.outcome(payload), "accepted")
             self.assertEqual(self.outcome(payload[:-1]), MALFORMED)
+
+    def test_deepOnASmallStack(self) -> None:
+        """
+        What is nested more deeply than any payload can make it is freed with
+        little stack: without, the process would end.
+        """
+
+        def freed() -> None:
+            for way in "function", "state":
+                nested: object = Global("m", "n")
+                for _ in range(MAX_NODES):
+                    outer = Call(None, ())
+                    setattr(outer, way, nested)
+                    nested = outer
+                del outer, nested
+                done.append(way)
+
+        done: list[str] = []
+        before = threading.stack_size(1 << 18)
+        self.addCleanup(threading.stack_size, before)
+        thread = threading.Thread(target=freed)
+        thread.start()
+        thread.join()
+        self.assertEqual(done, ["function", "state"])
 
     def test_hashes(self) -> None:
         """
