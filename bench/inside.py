@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-import orjson
-
 from bench import traffic
 from bench.rows import NotHere, Round, Row, Scale
 from logrecv.formats import makePretty, makeText
@@ -125,8 +123,12 @@ def formats(scale: Scale) -> Round:
 def linesInside(scale: Scale) -> float:
     """
     Tell the CPU time that C{orjson} takes to read a line and to write it again,
-    in microseconds.
+    in microseconds, in this process.
     """
+    try:
+        import orjson
+    except ImportError:
+        raise NotHere("orjson is not installed") from None
     lines = traffic.lines()
 
     def loop() -> None:

@@ -5,14 +5,14 @@ What a row of the table is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
 
 class NotHere(Exception):
     """
-    Something cannot be measured here.
+    Something cannot be measured here, and that is nobody's fault.
     """
 
 
@@ -38,16 +38,31 @@ class Scale:
 
     @ivar factor: 1.0 as a rule, less to be quicker and less exact.
     @ivar long: Whether what takes a quarter of an hour is done in full.
+    @ivar number: The number of the round, from 0 on.
     """
 
     factor: float = 1.0
     long: bool = False
+    number: int = 0
 
     def __call__(self, count: int, step: int = 1000) -> int:
         """
         Give a share of a count, in whole steps.
         """
         return max(round(count * self.factor / step), 1) * step
+
+    def compare(self, ours: Callable[[], float], peers: Callable[[], float]) -> Round:
+        """
+        Measure logrecv and its peer, one after the other; who is first changes
+        with each round, so that a machine that slows down favours neither.
+        """
+        if self.number % 2:
+            second = peers()
+            first = ours()
+        else:
+            first = ours()
+            second = peers()
+        return Round(first / second, first, second)
 
 
 @dataclass(frozen=True)
@@ -87,11 +102,27 @@ class Row:
 class Result:
     """
     The rounds of one row.
+
+    @ivar problem: Why there are no more of them, if something went wrong.
+    @ivar failed: Whether that is somebody's fault.
     """
 
     row: Row
     rounds: list[Round] = field(default_factory=list)
     problem: str | None = None
+    failed: bool = False
+
+    def measure(self, scale: Scale) -> None:
+        """
+        Add a round.  Whatever goes wrong is the problem of this row, and ends it.
+        """
+        try:
+            self.rounds.append(self.row.measure(scale))
+        except NotHere as error:
+            self.problem = str(error)
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"
+            self.failed = True
 
     def asJSON(self) -> dict[str, Any]:
         """
@@ -104,21 +135,23 @@ class Result:
             "goal": row.goal,
             "least": row.least,
             "unit": row.unit,
+            "absolute": row.absolute,
             "more": row.more,
+            "rounds": [asdict(each) for each in self.rounds],
         }
         if self.problem is not None or not self.rounds:
             return {**found, "problem": self.problem or "not measured"}
-        values = sorted(each.value for each in self.rounds)
+        values = [each.value for each in self.rounds]
+        middle = median(values)
         found |= {
-            "values": values,
-            "minimum": values[0],
-            "median": median(values),
-            "maximum": values[-1],
+            "minimum": min(values),
+            "median": middle,
+            "maximum": max(values),
             "meets": (
                 "goal"
-                if row.isMet(median(values), row.goal)
+                if row.isMet(middle, row.goal)
                 else "least"
-                if row.isMet(median(values), row.least)
+                if row.isMet(middle, row.least)
                 else "neither"
             ),
         }
@@ -126,5 +159,4 @@ class Result:
             of = [getattr(each, name) for each in self.rounds]
             if None not in of:
                 found[name] = median(of)
-                found["absolute"] = row.absolute
         return found

@@ -11,14 +11,33 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final
+from urllib.request import urlopen
+
+from bench.rows import NotHere
 
 #: Seconds that a server may take for anything.
 PATIENCE: Final = 120.0
 
 ROOT: Final = Path(__file__).parent.parent
+
+#: Bytes that have to be free where servers write.
+ROOM: Final = 1 << 30
+
+# What peers need beside what logrecv needs.
+_NEEDED: Final = {"bare_tcp": "orjson", "bare_udp": "orjson", "flask_form": "flask"}
+
+# What the console counts of records that an output is done with.
+_PASSED: Final = (
+    "logrecv_output_delivered_total{",
+    "logrecv_output_filtered_total{",
+)
+
+# Of the three clocks that Linux has for a process, the one of its scheduler.
+_CPUCLOCK_SCHED: Final = 2
 
 
 class Server:
@@ -27,26 +46,32 @@ class Server:
     of its own that is removed with it.
 
     @ivar port: Its port.
+    @ivar console: The port of its console, if it is told to have one.
     @ivar output: Its file.
     @ivar started: Seconds that it took to listen.
     """
 
     def __init__(self, *words: str, stream: bool = True) -> None:
         """
-        @param words: The command, after that of Python, with C{{port}} and
-            C{{file}} where they belong.
+        @param words: The command, after that of Python, with C{{port}},
+            C{{console}}, C{{file}} and C{{directory}} where they belong.
         @param stream: Whether it takes connections.
         """
         self._stack = ExitStack()
         self.directory = Path(
-            self._stack.enter_context(tempfile.TemporaryDirectory(dir=_memory()))
+            self._stack.enter_context(tempfile.TemporaryDirectory(dir=memory()))
         )
-        self.port = _freePort()
+        self.port, self.console = _freePorts(2)
         self.output = self.directory / "output"
         self._read = 0
         self._lines = 0
         words = tuple(
-            word.format(port=self.port, file=self.output, directory=self.directory)
+            word.format(
+                port=self.port,
+                console=self.console,
+                file=self.output,
+                directory=self.directory,
+            )
             for word in words
         )
         begin = time.perf_counter()
@@ -100,17 +125,9 @@ class Server:
 
     def cpu(self) -> float:
         """
-        Tell the CPU time, in seconds, of user and system, of all the threads
-        there are.
+        Tell the CPU time that it has had, in seconds.
         """
-        total = 0
-        for pid in self.processes():
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                try:
-                    total += int((task / "schedstat").read_text().split()[0])
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
-        return total / 1e9
+        return sum(map(cpuTime, self.processes()))
 
     def memory(self) -> int:
         """
@@ -145,6 +162,42 @@ class Server:
         if self._lines > count:
             raise RuntimeError(f"{self._lines} records were written, not {count}")
 
+    def settle(self) -> None:
+        """
+        Wait until it does nothing more.
+        """
+        end = time.monotonic() + PATIENCE
+        last = -1.0
+        while (now := self.cpu()) - last > 0.001:
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("the server does not come to rest")
+            last = now
+            time.sleep(0.1)
+
+    def checkPassed(self, count: int) -> None:
+        """
+        Hold what its console says against the number of records that were sent.
+        """
+        url = f"http://127.0.0.1:{self.console}/metrics"
+        with urlopen(url, timeout=PATIENCE) as answer:
+            lines = answer.read().decode().splitlines()
+        passed = sum(
+            float(line.rpartition(" ")[2]) for line in lines if line.startswith(_PASSED)
+        )
+        if passed != count:
+            raise RuntimeError(f"{passed:.0f} of {count} records went through")
+
+
+def cpuTime(process: int) -> float:
+    """
+    Tell the CPU time that a process has had, in seconds: of user and system, of all
+    its threads, those that have ended too, exact to the moment.
+
+    @param process: Its number.
+    """
+    # What clock_getcpuclockid gives in C, for which Python has no name.
+    return time.clock_gettime((~process << 3) | _CPUCLOCK_SCHED)
+
 
 def logrecv(*options: str, stream: bool = True) -> Server:
     """
@@ -158,7 +211,12 @@ def logrecv(*options: str, stream: bool = True) -> Server:
 def peer(name: str, stream: bool = True) -> Server:
     """
     Start one of the programs in C{peers}.
+
+    @raise NotHere: What it needs is not installed.
     """
+    needed = _NEEDED.get(name)
+    if needed is not None and find_spec(needed) is None:
+        raise NotHere(f"{needed} is not installed")
     program = str(ROOT / "bench" / "peers" / f"{name}.py")
     return Server(program, "{port}", "{file}", stream=stream)
 
@@ -166,20 +224,29 @@ def peer(name: str, stream: bool = True) -> Server:
 TCP: Final = "--tcp=tcp:{port}:interface=127.0.0.1"
 UDP: Final = "--udp=udp:{port}:interface=127.0.0.1"
 HTTP: Final = "--http=tcp:{port}:interface=127.0.0.1"
+CONSOLE: Final = "--console=tcp:{console}:interface=127.0.0.1"
 FILE: Final = "--output=file:{file}"
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """
-    @return: A directory in memory, where there is one: no disk is measured.
+    @return: A directory in memory, where there is one with room: no disk is
+        measured.
     """
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    where = "/dev/shm"
+    if not os.access(where, os.W_OK):
+        return None
+    free = os.statvfs(where)
+    return where if free.f_bavail * free.f_frsize >= ROOM else None
 
 
-def _freePort() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def _freePorts(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(count)
+        ]
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _isTaken(port: int) -> bool:

@@ -11,14 +11,14 @@ import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 #: How many records differ, before they come again.
 VARIETY: Final = 1000
 
-#: How a stamp begins that says when a record was sent.
+#: How a stamp begins that says when a record was due to be sent, in microseconds.
 STAMP: Final = b"sent at "
 STAMP_DIGITS: Final = 17
 
@@ -183,49 +183,53 @@ def _readAnswer(connection: socket.socket) -> None:
         body += connection.recv(65536)
 
 
-def sendStamped(connection: socket.socket, rate: float, seconds: float) -> None:
+def sendStamped(connection: socket.socket, rate: float, count: int) -> None:
     """
-    Send at a rate, and in every hundredth record the time at which it was sent.
+    Send at a rate, a hundred records at a time, and in the last of each hundred
+    the time at which it was due: who has to wait until he can send has waited, too.
 
     @param rate: Records a second.
+    @param count: How many hundreds.
     """
     marked = makeRecords(STAMP.decode() + "0" * STAMP_DIGITS)[0]
     marked.args = None
     stamped = logging.handlers.SocketHandler("", None).makePickle(marked)
     at = stamped.index(STAMP) + len(STAMP)
     others = b"".join(frames()[:99])
-    begin = time.perf_counter()
-    for number in range(int(rate * seconds / 100)):
+    begin = time.monotonic()
+    for number in range(count):
         due = begin + number * 100 / rate
-        while (left := due - time.perf_counter()) > 0:
+        while (left := due - time.monotonic()) > 0:
             time.sleep(left)
-        now = b"%0*d" % (STAMP_DIGITS, time.time_ns() // 1000)
-        connection.sendall(others + stamped[:at] + now + stamped[at + STAMP_DIGITS :])
+        stamp = b"%0*d" % (STAMP_DIGITS, due * 1e6)
+        connection.sendall(others + stamped[:at] + stamp + stamped[at + STAMP_DIGITS :])
 
 
-def latencies(path: Path, done: threading.Event) -> Iterator[float]:
+def latencies(path: Path, count: int, patience: float) -> list[float]:
     """
-    Read a file while it is written, and give the seconds from each stamp to the
-    moment its line was there.
+    Read a file while it is written, until there are so many lines with a stamp.
+
+    @param patience: The seconds that this may take.
+    @return: The seconds from each stamp to the moment its whole line was there.
     """
+    found: list[float] = []
+    end = time.monotonic() + patience
     rest = b""
     with path.open("rb") as file:
-        while True:
-            ended = done.is_set()
+        while len(found) < count:
             data = file.read(1 << 20)
-            now = time.time()
+            now = time.monotonic()
+            if now > end:
+                raise RuntimeError(f"{len(found)} of {count} stamps came")
             if not data:
-                if ended:
-                    return
                 time.sleep(0.0005)
                 continue
-            data = rest + data
-            found = -1
-            while (found := data.find(STAMP, found + 1)) >= 0:
-                stamp = data[found + len(STAMP) :][:STAMP_DIGITS]
-                if len(stamp) == STAMP_DIGITS:
-                    yield now - int(stamp) / 1e6
-            rest = data[data.rfind(b"\n") + 1 :]
+            data, _, rest = (rest + data).rpartition(b"\n")
+            at = -1
+            while (at := data.find(STAMP, at + 1)) >= 0:
+                stamp = data[at + len(STAMP) :][:STAMP_DIGITS]
+                found.append(now - int(stamp) / 1e6)
+    return found
 
 
 def _together(functions: list[Callable[[], None]]) -> None:

@@ -11,7 +11,8 @@ _source = Path(__file__).parent.parent / "logrecv" / "__init__.py"
 _match = search(r'__version__\S* = "(.*)"', _source.read_text("utf-8"))
 release = version = _match[1] if _match else ""
 
-exclude_patterns = ["_build"]
+# The table is a part of the page about performance, and no page.
+exclude_patterns = ["_build", "performance_table.rst"]
 nitpicky = True
 html_theme = "alabaster"
 html_theme_options = {
