@@ -187,9 +187,11 @@ class Worker:
     place: Place
     _stopping: bool = field(default=False, init=False)
 
-    def run(self) -> None:
+    def run(self, asked: list[int]) -> None:
         """
         Serve until the supervisor says that it is over, or is gone.
+
+        @param asked: The signals to stop that have come by now.
         """
         self.channel.listener = self._take
         self.channel.adopt(self.reactor)
@@ -198,6 +200,8 @@ class Worker:
         signal.signal(
             signal.SIGTERM, lambda *_: self.reactor.callFromThread(self._stop)
         )
+        if asked:
+            self.reactor.callWhenRunning(self._stop)
         reporting = LoopingCall(self._report)
         reporting.clock = self.reactor
         reporting.start(REPORT_INTERVAL, now=True)
@@ -304,6 +308,8 @@ def main(descriptor: int) -> None:
     # What a terminal sends to all of them is for the supervisor.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         task = channel.receive()
@@ -321,7 +327,7 @@ def main(descriptor: int) -> None:
     except EOFError:
         return
     announce(worker.reactor)
-    worker.run()
+    worker.run(asked)
 
 
 def _prepare(task: Task, channel: Channel) -> Worker:
