@@ -4,16 +4,16 @@ What is sent: stock records, the same bytes to everybody.
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import logging.handlers
+import re
+import selectors
 import socket
-import threading
 import time
-import urllib.parse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 #: How many records differ, before they come again.
 VARIETY: Final = 1000
@@ -21,6 +21,9 @@ VARIETY: Final = 1000
 #: How a stamp begins that says when a record was due to be sent, in microseconds.
 STAMP: Final = b"sent at "
 STAMP_DIGITS: Final = 17
+
+#: How the answer to a record that was taken begins.
+_ACCEPTED: Final = re.compile(rb"HTTP/1\.[01] 2")
 
 
 def makeRecords(
@@ -53,21 +56,58 @@ def frames() -> list[bytes]:
     return [handler.makePickle(record) for record in makeRecords()]
 
 
-def forms() -> list[bytes]:
+class _Kept(http.client.HTTPConnection):
     """
-    Give them as requests of C{HTTPHandler}.
+    A connection that goes nowhere.
+
+    @ivar sent: What would have been sent, a piece a call.
     """
-    handler = logging.handlers.HTTPHandler("127.0.0.1", "/", "POST")
-    requests = []
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1")
+        self.sent: list[bytes] = []
+
+    def send(self, data: Any) -> None:
+        """
+        Keep a piece.
+        """
+        self.sent.append(bytes(data))
+
+    def getresponse(self) -> Any:
+        """
+        Give no answer: the handler does nothing with it.
+        """
+
+
+class _Keeper(logging.handlers.HTTPHandler):
+    """
+    The stock handler, on such connections.
+
+    @ivar requests: The pieces that each request is sent in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1", "/", "POST")
+        self.requests: list[list[bytes]] = []
+
+    def getConnection(self, host: str, secure: bool) -> http.client.HTTPConnection:
+        """
+        Make one.
+        """
+        connection = _Kept()
+        self.requests.append(connection.sent)
+        return connection
+
+
+def forms() -> list[list[bytes]]:
+    """
+    Give them as requests of C{HTTPHandler}, in the pieces that it sends: the head,
+    and the body.
+    """
+    handler = _Keeper()
     for record in makeRecords():
-        body = urllib.parse.urlencode(handler.mapLogRecord(record)).encode()
-        head = (
-            "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: identity\r\n"
-            "Content-type: application/x-www-form-urlencoded\r\n"
-            f"Content-length: {len(body)}\r\n\r\n"
-        )
-        requests.append(head.encode() + body)
-    return requests
+        handler.handle(record)
+    return handler.requests
 
 
 def lines() -> list[bytes]:
@@ -133,20 +173,41 @@ def _waiting(port: int) -> bool:
     return False
 
 
-def sendForms(port: int, count: int, clients: int = 4) -> None:
+def sendForms(port: int, count: int, clients: int = 16) -> None:
     """
-    Send so many forms, each over a connection of its own, as the stock handler
-    does, from several clients at a time.
+    Send so many forms as that many stock handlers do: each over a connection of
+    its own, which is closed when the head of the answer has come.
+
+    It is one thread that waits for all of them, since as many threads would take
+    the time away from the server that is measured.
     """
     each = forms()
+    left = iter(range(count))
+    with selectors.DefaultSelector() as selector:
 
-    def client(first: int) -> None:
-        for number in range(first, count, clients):
-            with connect(port) as connection:
-                connection.sendall(each[number % VARIETY])
-                _readAnswer(connection)
+        def begin() -> None:
+            for number in left:
+                connection = connect(port)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for piece in each[number % VARIETY]:
+                    connection.sendall(piece)
+                selector.register(connection, selectors.EVENT_READ, bytearray())
+                return
 
-    _together([lambda first=first: client(first) for first in range(clients)])  # type: ignore[misc]
+        for _ in range(clients):
+            begin()
+        while selector.get_map():
+            for key, _ in selector.select():
+                connection = cast(socket.socket, key.fileobj)
+                data = connection.recv(65536)
+                key.data.extend(data)
+                if data and b"\r\n\r\n" not in key.data:
+                    continue
+                selector.unregister(connection)
+                connection.close()
+                if not _ACCEPTED.match(key.data):
+                    raise ConnectionError(key.data.decode("latin-1"))
+                begin()
 
 
 def sendLines(port: int, requests: int) -> None:
@@ -230,21 +291,3 @@ def latencies(path: Path, count: int, patience: float) -> list[float]:
                 stamp = data[at + len(STAMP) :][:STAMP_DIGITS]
                 found.append(now - int(stamp) / 1e6)
     return found
-
-
-def _together(functions: list[Callable[[], None]]) -> None:
-    errors: list[BaseException] = []
-
-    def run(function: Callable[[], None]) -> None:
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(each,)) for each in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]

@@ -1,10 +1,10 @@
 """
-Flask's development server, with the view that people write for C{HTTPHandler}.
-C{flask_form.py PORT FILE}.
+Flask's development server, with the view that people write for C{HTTPHandler}, as
+C{app.run} starts it: it logs each request, to the standard error stream, and serves
+each in a thread.  C{flask_form.py PORT FILE}.
 """
 
 import json
-import logging
 import sys
 
 from flask import Flask, request
@@ -22,5 +22,4 @@ def take() -> str:
     return ""
 
 
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
 app.run(port=int(sys.argv[1]))
