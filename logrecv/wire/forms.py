@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
+from collections.abc import Callable
 from typing import Final
 
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
@@ -16,24 +17,6 @@ from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
 #: The most fields that a form may have.  A record has 23 attributes and what
 #: its program adds.
 FIELDS: Final = 1000
-
-_INTEGERS: Final = {"levelno", "lineno", "process", "thread"}
-_FLOATS: Final = {"created", "msecs", "relativeCreated"}
-
-#: The attributes that are None for some records; the others may well be the
-#: text "None".
-_NONE: Final = {
-    "args",
-    "exc_info",
-    "exc_text",
-    "funcName",
-    "process",
-    "processName",
-    "stack_info",
-    "taskName",
-    "thread",
-    "threadName",
-}
 
 #: Bytes that are unquoted at a time: each escape that stands alone takes 90 bytes
 #: of memory while it is.
@@ -46,8 +29,51 @@ _STRAY: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
 #: Numbers as C{str} writes them, and not so long that reading them takes time.
-_INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
-_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+]?[0-9]{1,3})?")
+_isInteger: Final = re.compile(r"-?[0-9]{1,20}").fullmatch
+_isFloat: Final = re.compile(
+    r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+]?[0-9]{1,3})?"
+).fullmatch
+
+
+def _integer(text: str) -> object:
+    return int(text) if _isInteger(text) else text
+
+
+def _float(text: str) -> object:
+    return float(text) if _isFloat(text) else text
+
+
+def _optional(text: str) -> object:
+    return None if text == "None" else text
+
+
+def _optionalInteger(text: str) -> object:
+    return None if text == "None" else _integer(text)
+
+
+def _arguments(text: str) -> object:
+    return None if text in ("None", "()") else text
+
+
+#: What makes an attribute what it was, where that is not always text.  Only some
+#: are None for some records; the others may well be the text "None".
+_READERS: Final[dict[str, Callable[[str], object]]] = {
+    "args": _arguments,
+    "created": _float,
+    "exc_info": _optional,
+    "exc_text": _optional,
+    "funcName": _optional,
+    "levelno": _integer,
+    "lineno": _integer,
+    "msecs": _float,
+    "process": _optionalInteger,
+    "processName": _optional,
+    "relativeCreated": _float,
+    "stack_info": _optional,
+    "taskName": _optional,
+    "thread": _optionalInteger,
+    "threadName": _optional,
+}
 
 
 def parseForm(body: bytes) -> dict[str, object]:
@@ -67,11 +93,21 @@ def parseForm(body: bytes) -> dict[str, object]:
     if body.count(b"&") >= FIELDS:
         raise WireError(TOO_COMPLEX, f"the form has more than {FIELDS} fields")
     attributes: dict[str, object] = {}
-    for field in body.split(b"&"):
+    for field in body.replace(b"+", b" ").split(b"&"):
         if field:
             key, _, value = field.partition(b"=")
-            name = _unquoted(key).decode("utf-8", "backslashreplace")
-            attributes[name] = _value(name, _unquoted(value))
+            if b"%" in key:
+                key = _unquoted(key)
+            if b"%" in value:
+                value = _unquoted(value)
+            name = key.decode("utf-8", "backslashreplace")
+            read = _READERS.get(name)
+            try:
+                text = value.decode()
+            except UnicodeDecodeError:
+                attributes[name] = value
+            else:
+                attributes[name] = text if read is None else read(text)
     if not attributes:
         raise WireError(MALFORMED, "the form has no fields")
     return attributes
@@ -80,9 +116,6 @@ def parseForm(body: bytes) -> dict[str, object]:
 def _unquoted(quoted: bytes) -> bytes:
     # Not unquote_to_bytes, which takes half a second and 180 MiB for a million
     # percent signs.
-    quoted = quoted.replace(b"+", b" ")
-    if b"%" not in quoted:
-        return quoted
     if _STRAY.search(quoted) is None:
         # Quoted-printable is the same with another sign, and read in C.
         return a2b_qp(quoted.replace(b"=", b"=3D").replace(b"%", b"="))
@@ -104,19 +137,3 @@ def _unquotedWithStrays(quoted: bytes) -> bytes:
 
 def _unescaped(run: re.Match[bytes]) -> bytes:
     return bytes.fromhex(run[0].replace(b"%", b" ").decode("ascii"))
-
-
-def _value(name: str, raw: bytes) -> object:
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw
-    if name in _NONE and text == "None":
-        return None
-    if name in _INTEGERS and _INTEGER.fullmatch(text):
-        return int(text)
-    if name in _FLOATS and _FLOAT.fullmatch(text):
-        return float(text)
-    if name == "args" and text == "()":
-        return None
-    return text
