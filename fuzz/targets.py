@@ -16,11 +16,12 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from logrecv.formats import encodeJSON, makePretty, makeText
-from logrecv.record import Origin
+from logrecv.record import Origin, Record
 from logrecv.wire import pickles
 from logrecv.wire.errors import WireError
 from logrecv.wire.fields import makeRecord
 from logrecv.wire.forms import parseForm
+from logrecv.wire.payloads import PayloadReader
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 
@@ -68,7 +69,7 @@ def checkPickle(payload: bytes) -> None:
     """
     Any bytes must give a dict with text for keys or a L{WireError}, and any such
     dict a record that can be written; both use no more CPU time than is right
-    for the number of bytes.
+    for the number of bytes.  The short way must come to the same.
     """
     started = time.process_time()
     try:
@@ -80,6 +81,18 @@ def checkPickle(payload: bytes) -> None:
         assert all(type(key) is str for key in result)
         _write(result, len(payload))
     _checkTime(started, len(payload))
+    assert _made(PayloadReader(ORIGIN).read, payload) == _made(_longWay, payload)
+
+
+def _longWay(payload: bytes) -> Record:
+    return makeRecord(pickles.loads(payload), ORIGIN, len(payload))
+
+
+def _made(read: Callable[[bytes], Record], payload: bytes) -> bytes | str:
+    try:
+        return encodeJSON([read(payload)])
+    except WireError as error:
+        return error.reason
 
 
 def _write(attributes: dict[str, object], size: int) -> None:

@@ -17,8 +17,9 @@ from logrecv.counters import InputTally, makeTallies
 from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.quarantine import KeepNothing
 from logrecv.record import Origin, Record
-from logrecv.wire import fields, forms, lines, pickles
+from logrecv.wire import fields, forms, lines
 from logrecv.wire.errors import PRESSURE, WireError
+from logrecv.wire.payloads import PayloadReader
 
 _T = TypeVar("_T")
 
@@ -147,10 +148,10 @@ class Intake:
         tally = self.tallies[via]
         origin = self._origin(via, peer)
         records: list[Record] = []
+        read = PayloadReader(origin).read
         for payload in payloads:
             try:
-                attributes = pickles.loads(payload)
-                records.append(fields.makeRecord(attributes, origin, len(payload)))
+                records.append(read(payload))
             except WireError as error:
                 tally.reject(error.reason)
                 self.quarantine.keep(payload, error.reason, origin)

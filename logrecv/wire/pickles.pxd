@@ -77,7 +77,7 @@ cdef Py_ssize_t _slot(bytes data, Py_ssize_t start, Py_ssize_t end) except -1
     exponent=int,
     power=double,
 )
-cdef object _double(bytes data, Py_ssize_t pos)
+cpdef double readFloat(bytes data, Py_ssize_t pos) except? -1
 
 @cython.locals(at=Py_ssize_t, mapping=dict)
 cdef object _setItems(object target, list items, _Budget budget)

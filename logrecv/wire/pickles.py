@@ -340,7 +340,7 @@ def _run(data: bytes) -> dict[str, object]:
         if code == _NONE:
             stack.append(None)
         elif code == _BINFLOAT:
-            stack.append(_double(data, pos) if _COMPILED else _float(data, pos)[0])
+            stack.append(readFloat(data, pos) if _COMPILED else _float(data, pos)[0])
             pos += 8
         elif code == _BININT1:
             stack.append(data[pos])
@@ -418,10 +418,12 @@ def _slot(data: bytes, start: int, end: int) -> int:
     return (data[start] + middle + data[end - 1] * 22 + end - start) & (_SLOTS - 1)
 
 
-def _double(data: bytes, pos: int) -> float:
+def readFloat(data: bytes, pos: int) -> float:
     """
     Read a float of IEEE 754, big-endian.
     """
+    if not _COMPILED:
+        return _float(data, pos)[0]
     bits = 0
     for at in range(pos, pos + 8):
         bits = bits << 8 | data[at]

@@ -20,7 +20,7 @@ from logrecv.wire.times import isoTime
 _Integer: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-class PlainRecord(Record, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class PlainRecord(Record, omit_defaults=True, forbid_unknown_fields=True):
     """
     A record of which C{time} and C{received} have yet to be set.  What only
     logrecv writes, and what has to be merged, cannot be sent.
