@@ -431,8 +431,8 @@ ROWS = (
     ),
     Row(
         "growth",
-        "memory after 50 times as many records (with --long: 50 million) / after"
-        " the first (1 million)",
+        "memory after 50 times as many records / after the first (100,000; with"
+        " --long 1 million)",
         *(1.02, 1.1, growth),
         absolute="MiB",
         once=True,
