@@ -14,7 +14,7 @@ from setuptools import Extension, setup
 
 #: What every record of a stock handler passes through before it is a record.
 #: Each has the same name as its module with the types in C beside it.
-COMPILED = ("frames", "payloads", "pickles", "stock", "times")
+COMPILED = ("frames", "payloads", "pickles", "plain", "stock", "times")
 
 
 def extensions() -> list[Extension]:

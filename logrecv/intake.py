@@ -23,8 +23,8 @@ from logrecv.wire.payloads import PayloadReader
 
 _T = TypeVar("_T")
 
-#: Makes the record of something that was parsed, given its origin.
-_Make: TypeAlias = Callable[[_T, Origin], Record]
+#: Makes the records of what was parsed, given their origin.
+_Make: TypeAlias = Callable[[list[_T], Origin], list[Record]]
 
 
 def _tallies() -> dict[str, InputTally]:
@@ -99,8 +99,8 @@ class Intake:
         def parse(body: bytes) -> list[dict[str, object]]:
             return [forms.parseForm(body)]
 
-        def make(attributes: dict[str, object], origin: Origin) -> Record:
-            return fields.makeRecord(attributes, origin, len(body))
+        def make(parsed: list[dict[str, object]], origin: Origin) -> list[Record]:
+            return [fields.makeRecord(each, origin, len(body)) for each in parsed]
 
         return self._takeAll("http", peer, body, parse, make)
 
@@ -123,7 +123,7 @@ class Intake:
 
         def take() -> Deferred[None] | None:
             return self._takeAll(
-                "json", peer, body, lines.parseJSON, lines.makeRecord, keep
+                "json", peer, body, lines.parseJSON, lines.makeRecords, keep
             )
 
         if batch is None:
@@ -175,7 +175,7 @@ class Intake:
         try:
             parsed = parse(body)
             count = len(parsed)
-            records = [make(each, origin) for each in parsed]
+            records = make(parsed, origin)
         except WireError as error:
             tally.reject(error.reason, count)
             if keep:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 from msgspec import DecodeError
 from msgspec.json import Decoder, encode
@@ -17,7 +17,7 @@ from logrecv.wire import fields
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
 from logrecv.wire.fields import STANDARD
 from logrecv.wire.forwarded import readForwarded
-from logrecv.wire.plain import PlainRecord, parsePlain, stamp
+from logrecv.wire.plain import PlainRecord, parsePlain, stampAll
 from logrecv.wire.times import isoTime
 
 #: The most records that one body may have: 260 bytes for each in the largest
@@ -69,17 +69,24 @@ def _values(body: bytes) -> list[dict[str, object]]:
     return _lines(body)
 
 
-def makeRecord(parsed: dict[str, object] | Record, origin: Origin) -> Record:
+def makeRecords(
+    parsed: list[dict[str, object] | Record], origin: Origin
+) -> list[Record]:
     """
-    Make a record of what L{parseJSON} gave for it.
+    Make records of what L{parseJSON} gave.
 
-    @param origin: Where it came from.
-    @return: The record; one that comes from another logrecv has that as a
+    @param origin: Where they came from.
+    @return: The records; one that comes from another logrecv has that as a
         further hop.
     @raise WireError: As L{fields.makeRecord}.
     """
-    if isinstance(parsed, PlainRecord):
-        return stamp(parsed, origin)
+    if parsed and isinstance(parsed[0], PlainRecord):
+        # Then all of them are.
+        return stampAll(cast(list[PlainRecord], parsed), origin)
+    return [_makeRecord(each, origin) for each in parsed]
+
+
+def _makeRecord(parsed: dict[str, object] | Record, origin: Origin) -> Record:
     if isinstance(parsed, Record):
         parsed.hops = [*(parsed.hops or ()), origin]
         return parsed

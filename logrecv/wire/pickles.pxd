@@ -12,13 +12,11 @@ cdef list _KNOWN_BYTES, _KNOWN_TEXTS, _POWERS
 cdef object _float, _ABSENT, _OPCODES, _MARK_OPCODES
 
 
-@cython.trashcan(True)
 cdef class Global:
     cdef public str module
     cdef public str name
 
 
-@cython.trashcan(True)
 cdef class Call:
     cdef public object function
     cdef public tuple args
@@ -28,16 +26,12 @@ cdef class Call:
     cdef public list pairs
 
 
-@cython.final
-@cython.freelist(8)
 cdef class _Budget:
     cdef public Py_ssize_t left
 
     cpdef object spend(self, Py_ssize_t nodes)
 
 
-@cython.final
-@cython.freelist(8)
 cdef class _Memo:
     cdef list entries
     cdef dict scattered

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, TypeAlias, cast
 
-from msgspec import Meta, MsgspecError
+from msgspec import Meta, MsgspecError, UnsetType
 from msgspec.json import Decoder
 
 from logrecv.record import Origin, Record
@@ -23,10 +23,11 @@ _Integer: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 class PlainRecord(Record, omit_defaults=True, forbid_unknown_fields=True):
     """
     A record of which C{time} and C{received} have yet to be set.  What only
-    logrecv writes, and what has to be merged, cannot be sent.
+    logrecv writes, and what has to be merged, cannot be sent: no value in JSON is
+    an L{UnsetType}.
     """
 
-    time: None = None  # type: ignore[assignment]
+    time: UnsetType = None  # type: ignore[assignment]
     created: float | None = None
     levelno: _Integer | None = None
     msg: None = None
@@ -34,14 +35,11 @@ class PlainRecord(Record, omit_defaults=True, forbid_unknown_fields=True):
     lineno: _Integer | None = None
     process: _Integer | None = None
     thread: _Integer | None = None
-    extra: None = None
-    received: None = None  # type: ignore[assignment]
-    hops: None = None
-    repaired: None = None
+    extra: UnsetType = None  # type: ignore[assignment]
+    received: UnsetType = None  # type: ignore[assignment]
+    hops: UnsetType = None  # type: ignore[assignment]
+    repaired: UnsetType = None  # type: ignore[assignment]
 
-
-#: What a L{PlainRecord} cannot tell from what was not sent, where it is null.
-_NULLABLE: Final = (b'"time"', b'"extra"', b'"received"', b'"hops"', b'"repaired"')
 
 _decodeLines: Final = Decoder(PlainRecord).decode_lines
 _decodeArray: Final = Decoder(list[PlainRecord]).decode
@@ -55,44 +53,45 @@ def parsePlain(body: bytes) -> list[PlainRecord] | None:
         objects, or lines with an object on each.
     @return: L{None} if it is anything else, or has anything else in it.
     """
-    if b"null" in body and any(name in body for name in _NULLABLE):
-        return None
     try:
         if body.startswith(b"["):
             records = _decodeArray(body)
         else:
             records = _decodeLines(body)
-            # The decoder takes objects that are not on lines of their own.
-            if body.count(b"}\n{") != len(records) - 1:
+            # The decoder takes objects that are not on lines of their own.  One
+            # that is on several may make up for two on one.
+            if len(records) > 1 and body.count(b"\n") != len(records) - 1:
                 return None
     except (MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    return records if all(map(_complete, records)) else None
+    return records if _completeAll(records) else None
 
 
-def _complete(record: PlainRecord) -> bool:
+def _completeAll(records: list[PlainRecord]) -> bool:
     """
-    Set the time as text.
+    Set the times as text.
 
     @return: Whether that is all that has to be done.
     """
-    if (record.levelno is None) is not (record.levelname is None):
-        return False
-    created = record.created
-    if created is not None:
-        time = isoTime(created)
-        if time is None:
+    for record in cast(list[Record], records):
+        if (record.levelno is None) is not (record.levelname is None):
             return False
-        cast(Record, record).time = time
+        created = record.created
+        if created is not None:
+            time = isoTime(created)
+            if time is None:
+                return False
+            record.time = time
     return True
 
 
-def stamp(record: PlainRecord, origin: Origin) -> Record:
+def stampAll(records: list[PlainRecord], origin: Origin) -> list[Record]:
     """
-    Say where a record was received.
+    Say where records were received.
     """
-    stamped = cast(Record, record)
-    stamped.received = origin
-    if not stamped.time:
-        stamped.time = origin.at
+    stamped = cast(list[Record], records)
+    for record in stamped:
+        record.received = origin
+        if not record.time:
+            record.time = origin.at
     return stamped

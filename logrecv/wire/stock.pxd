@@ -8,8 +8,6 @@ cdef Py_ssize_t RENDERED_PER_BYTE, RENDERED_FLOOR, BYTES_PER_CHARACTER, BYTES_OF
 
 
 
-@cython.final
-@cython.freelist(8)
 cdef class _Attributes:
     cdef dict _attributes
     cdef Py_ssize_t _room

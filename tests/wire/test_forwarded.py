@@ -12,8 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import Origin, Record
 from logrecv.testing import makeRecord
 from logrecv.wire.forwarded import HOPS, PEER_LENGTH, readForwarded
-from logrecv.wire.lines import makeRecord as makeFromJSON
-from logrecv.wire.lines import parseJSON
+from logrecv.wire.lines import makeRecords, parseJSON
 
 HERE = Origin("2026-11-22T10:30:00.000000Z", "json", "192.0.2.1:5000")
 
@@ -62,7 +61,7 @@ class ForwardedTests(SynchronousTestCase):
         record = makeRecord()
         for count in (1, 2):
             [parsed] = parseJSON(msgspec.json.encode(record))
-            record = makeFromJSON(parsed, HERE)
+            [record] = makeRecords([parsed], HERE)
             self.assertEqual(record.hops, [HERE] * count)
         record.hops = None
         self.assertEqual(record, makeRecord())
@@ -110,7 +109,7 @@ class ForwardedTests(SynchronousTestCase):
         What was sent as C{received} then is an extra, as it ever was.
         """
         body = msgspec.json.encode(form(received={"at": "x"}))
-        record = makeFromJSON(parseJSON(body)[0], HERE)
+        [record] = makeRecords(parseJSON(body), HERE)
         self.assertEqual(record.extra, {"received": {"at": "x"}})
         self.assertEqual((record.received, record.hops), (HERE, None))
 

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import Origin, Record
 from logrecv.wire import lines
 from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
-from logrecv.wire.lines import makeRecord, parseJSON
+from logrecv.wire.lines import makeRecords, parseJSON
 from logrecv.wire.times import isoTime
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "json", "192.0.2.1:5000")
@@ -282,7 +282,7 @@ class RecordFormTests(SynchronousTestCase):
         assert time is not None
         first = Record(received=ORIGIN, time=time, **sent)
         (parsed,) = parseJSON(msgspec.json.encode(first))
-        second = makeRecord(parsed, ORIGIN)
+        [second] = makeRecords([parsed], ORIGIN)
         self.assertEqual(second.hops, [ORIGIN])
         second.hops = None
         self.assertEqual(second, first)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.record import Origin, Record
 from logrecv.wire import fields, lines
-from logrecv.wire.plain import PlainRecord, parsePlain, stamp
+from logrecv.wire.plain import PlainRecord, parsePlain, stampAll
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "json", "192.0.2.1:5000")
 
@@ -32,7 +32,7 @@ class PlainTests(SynchronousTestCase):
         """
         (record,) = parsePlain(json.dumps({"process": 5, **PLAIN}).encode()) or ()
         self.assertEqual(
-            encode(stamp(record, ORIGIN)),
+            encode(stampAll([record], ORIGIN)[0]),
             encode(
                 Record(
                     time="1970-01-01T00:00:01.500000Z",
@@ -52,7 +52,7 @@ class PlainTests(SynchronousTestCase):
         A record without a time has that of its reception.
         """
         (record,) = parsePlain(b'{"message": "hello"}') or ()
-        self.assertEqual(stamp(record, ORIGIN).time, ORIGIN.at)
+        self.assertEqual(stampAll([record], ORIGIN)[0].time, ORIGIN.at)
 
     def test_bodies(self) -> None:
         """
@@ -129,4 +129,4 @@ class PlainTests(SynchronousTestCase):
         attributes = lines._attributes(value)
         long = fields._anyRecord(attributes, ORIGIN, len(body))
         plain = parsePlain(body)
-        return stamp(plain[0], ORIGIN) if plain else None, long
+        return stampAll(plain, ORIGIN)[0] if plain else None, long
