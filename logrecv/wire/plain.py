@@ -60,7 +60,7 @@ def parsePlain(body: bytes) -> list[PlainRecord] | None:
             records = _decodeLines(body)
             # The decoder takes objects that are not on lines of their own.  One
             # that is on several may make up for two on one.
-            if len(records) > 1 and body.count(b"\n") != len(records) - 1:
+            if len(records) != 1 and body.count(b"\n") != len(records) - 1:
                 return None
     except (MsgspecError, RecursionError, UnicodeDecodeError):
         return None
