@@ -53,6 +53,13 @@ ESTIMATE_FLOOR: Final = 65536
 #: digits of the largest float.
 NUMBER_TEXT: Final = 320
 
+#: What C{%} raises, and what L{mergeMessage} itself refuses.
+MERGE_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
+
+#: The longest template with its arguments, in characters, that is tried the short
+#: way: what fails there is tried again.
+SHORT: Final = 4096
+
 #: The attributes by which a mapping is known to be a log record.
 IDENTIFYING: Final = ("name", "msg", "message", "levelno", "levelname")
 
@@ -117,13 +124,44 @@ def makeRecord(attributes: dict[str, object], origin: Origin, size: int) -> Reco
     @return: A record that can be encoded.
     @raise WireError: C{NOT_A_RECORD}, none of L{IDENTIFYING} is there.
     """
-    record = stockRecord(attributes, origin, size)
+    if attributes.get("args") is None:
+        record = stockRecord(attributes, origin, size)
+    else:
+        record = _templateRecord(attributes, origin, size)
     if record is None:
         return _anyRecord(attributes, origin, size)
     if hasExtra(attributes):
         repaired: dict[str, None] = {}
         record.extra = _extra(attributes, Converter(size), repaired)
         record.repaired = list(repaired) or None
+    return record
+
+
+def _templateRecord(
+    attributes: dict[str, object], origin: Origin, size: int
+) -> Record | None:
+    """
+    Make a record of what an HTTPHandler sends: stock, but for the message, which
+    has yet to be merged, and the text of its arguments.
+
+    @return: As L{stockRecord}.
+    """
+    template, args = attributes.get("msg"), attributes["args"]
+    if type(template) is not str or type(args) is not str or not args:
+        return None
+    length = len(template) + len(args)
+    if length > SHORT or not (encodable(template)[1] and encodable(args)[1]):
+        return None
+    try:
+        merged = mergeMessage(template, args, size)
+    except MERGE_ERRORS:
+        return None
+    # Those two take of the room that the record has in proportion to its size.
+    left = size - length
+    record = stockRecord({**attributes, "msg": merged, "args": None}, origin, left)
+    if record is not None and merged != template:
+        record.msg = template
+        record.args = args
     return record
 
 
@@ -310,8 +348,7 @@ class _Repairer:
     def _merged(self, template: str, args: object) -> str | None:
         try:
             merged = mergeMessage(template, args, self._size)
-        except (ArithmeticError, LookupError, TypeError, ValueError):
-            # What "%" raises, and what mergeMessage itself refuses.
+        except MERGE_ERRORS:
             return None
         return self._asText("message", merged)
 
