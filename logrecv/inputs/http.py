@@ -8,6 +8,7 @@ wrong one would lose its records and never notice.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, ClassVar, Final, cast
 
@@ -77,6 +78,10 @@ _STOCK: Final = re.compile(
     + rb"(?:Content-type: application/x-www-form-urlencoded\r\n"
     rb"Content-length: (?P<length>[0-9]{1,9})\r\n" + _OTHER_FIELDS + rb")?\r\n"
 )
+
+
+#: Writes a time, in seconds since the epoch; most often the one it wrote last.
+_date: Final = lru_cache(1)(datetimeToString)
 
 
 def _stockForm(data: bytes) -> bytes | None:
@@ -531,7 +536,7 @@ class _RecordChannel(HTTPChannel):
             fields += b"Content-Type: text/plain; charset=utf-8\r\n"
         answer = (
             b"HTTP/1.1 %s\r\nServer: %s\r\nDate: %s\r\n%sContent-Length: %d\r\n\r\n%s"
-            % (status, SERVER, datetimeToString(), fields, len(body), body)
+            % (status, SERVER, self.site.date(), fields, len(body), body)
         )
         if not self._queued:
             answer = answer[_sendNow(self.transport, answer) :]
@@ -748,6 +753,12 @@ class RecordSite(QuietSite):
         self.maxRecord = maxRecord
         self.restricted = passwords is not None
         self.unfinished = unfinished or Unfinished(reactor)
+
+    def date(self) -> bytes:
+        """
+        Tell the time, for the head of an answer.
+        """
+        return _date(int(self.reactor.seconds()))
 
     def buildProtocol(self, addr: Any) -> Any:
         """

@@ -746,6 +746,8 @@ class _LiteralParser:
         self._values -= 1
         if depth < 0 or self._values < 0:
             raise ValueError("too large")
+        if self._text[self._at : self._at + 1] not in "([{":
+            return self._atom()
         if self._accept("("):
             return self._tuple(depth - 1)
         if self._accept("["):
