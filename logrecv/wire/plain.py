@@ -24,7 +24,7 @@ class PlainRecord(Record, omit_defaults=True, forbid_unknown_fields=True):
     """
     A record of which C{time} and C{received} have yet to be set.  What only
     logrecv writes, and what has to be merged, cannot be sent: no value in JSON is
-    an L{UnsetType}.
+    a C{UnsetType}.
     """
 
     time: UnsetType = None  # type: ignore[assignment]
