@@ -57,9 +57,10 @@ class Board:
 
     def isAhead(self, number: int) -> bool:
         """
-        Whether a process has more connections than another one.
+        Whether a process has more connections than another one, if it serves.
         """
-        return self._counts[number - 1] > min(self._counts)
+        count = self._counts[number - 1]
+        return count != ABSENT and count > min(self._counts)
 
 
 @define(eq=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
 import sys
 from typing import Any, ClassVar, Final
@@ -47,6 +48,10 @@ class _Quiet(Factory):
 
 class _QuietDatagrams(DatagramProtocol):
     noisy = False
+
+
+#: More connections than can wait to be accepted.
+_ALL: Final = 1 << 20
 
 
 @define(eq=False)
@@ -91,6 +96,14 @@ class SharedStream:
         """
         descriptor: int = self._port.fileno()
         return descriptor
+
+    def isAwaited(self) -> bool:
+        """
+        Whether there are connections that no worker has accepted yet.
+        """
+        poll = select.poll()
+        poll.register(self._port.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """
@@ -176,7 +189,7 @@ class SharedDatagrams:
         self.address.vacate()
 
 
-class _Courteous:
+class _TCPPort(tcp.Port):
     """
     A port that others serve, too: it accepts one connection at a time, and none
     for a moment while another process has fewer.
@@ -184,7 +197,6 @@ class _Courteous:
 
     board: Board
     number: int
-    reactor: Any
     _waited: bool = False
     _later: IDelayedCall | None = None
 
@@ -212,7 +224,18 @@ class _Courteous:
             port.doRead()
         else:
             port.stopReading()
-            self._later = self.reactor.callLater(COURTESY, self._readOn)
+            clock: Any = self.reactor
+            self._later = clock.callLater(COURTESY, self._readOn)
+
+    def stopListening(self, *arguments: Any) -> Any:
+        """
+        Stop, when all who wait are let in.
+        """
+        port: Any = super()
+        if self.connected:
+            self.numberAccepts = _ALL
+            port.doRead()
+        return port.stopListening(*arguments)
 
     def _readOn(self) -> None:
         self._later = None
@@ -228,18 +251,12 @@ class _Courteous:
             self._later.cancel()
             self._later = None
         # Not what unix.Port does, which removes the file.
-        tcp.Port.connectionLost(self, reason)  # type: ignore[arg-type]
+        tcp.Port.connectionLost(self, reason)
 
 
-class _TCPPort(_Courteous, tcp.Port):
+class _UNIXPort(_TCPPort, unix.Port):
     """
-    For TCP.
-    """
-
-
-class _UNIXPort(_Courteous, unix.Port):
-    """
-    For UNIX sockets.
+    The same for a UNIX socket.
     """
 
 

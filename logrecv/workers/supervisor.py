@@ -52,6 +52,9 @@ FIRST_DELAY: Final = 0.5
 LAST_DELAY: Final = 30.0
 LASTING: Final = 60.0
 
+#: Seconds that a stop waits for workers to accept, at most.
+ACCEPTING: Final = 1.0
+
 #: Seconds that a stop gives workers beyond what they give themselves.
 MARGIN: Final = 3.0
 
@@ -405,8 +408,7 @@ class Supervisor(Service):
         workers = dict(self._workers)
         ends = [self._endOf(number) for number in workers]
         self._tellAll(Stop())
-        # As long as they take to accept what the kernel has completed, twice.
-        await deferLater(self.reactor, 2 * QUIET / LOOKS)
+        await self._untilAccepted()
         self._closeSockets()
         every = DeferredList(ends)
         try:
@@ -421,6 +423,19 @@ class Supervisor(Service):
                 await maybeDeferred(service.stopService)
         self._cleanUp()
         self._account(workers)
+
+    async def _untilAccepted(self) -> None:
+        """
+        Wait until workers have accepted what the kernel has completed: what they
+        have not is reset when the sockets are closed.
+        """
+        deadline = self.reactor.seconds() + ACCEPTING
+        await deferLater(self.reactor, 2 * QUIET / LOOKS)
+        streams = [*self.streams["tcp"], *self.streams["http"]]
+        while self.reactor.seconds() < deadline and any(
+            stream.isAwaited() for stream in streams
+        ):
+            await deferLater(self.reactor, _LOOK)
 
     def _endOf(self, number: int) -> Deferred[None]:
         ended: Deferred[None] = Deferred()

@@ -68,7 +68,7 @@ class BoardTests(SynchronousTestCase):
 
     def test_leave(self) -> None:
         """
-        Who accepts no more is not waited for.
+        Who is about to accept no more is not waited for, and waits for nobody.
         """
         for place in self.places:
             place.enter()
@@ -76,4 +76,4 @@ class BoardTests(SynchronousTestCase):
         self.admissions[1].enter(None)
         self.places[1].leave()
         self.admissions[1].leave(None)
-        self.assertEqual(self.isAhead()[0], False)
+        self.assertEqual(self.isAhead(), [False, False])
