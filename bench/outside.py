@@ -272,8 +272,9 @@ def _rate(server: Server, connections: int, count: int, burst: int) -> float:
         server.awaitWritten(WARM)
         begin = time.perf_counter()
         traffic.sendFrames(clients, count, burst)
+        end = server.awaitStill()
         server.awaitWritten(WARM + count)
-        return count / (time.perf_counter() - begin)
+        return count / (end - begin)
 
 
 def manyConnections(scale: Scale) -> Round:

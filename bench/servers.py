@@ -22,6 +22,9 @@ from bench.rows import NotHere
 #: Seconds that a server may take for anything.
 PATIENCE: Final = 120.0
 
+#: Seconds after which a file that has not grown is complete.
+_STILL: Final = 0.5
+
 ROOT: Final = Path(__file__).parent.parent
 
 #: Bytes that have to be free where servers write.
@@ -161,6 +164,21 @@ class Server:
             time.sleep(0.005)
         if self._lines > count:
             raise RuntimeError(f"{self._lines} records were written, not {count}")
+
+    def awaitStill(self) -> float:
+        """
+        Wait until the file grows no more.
+
+        @return: When it has last grown, as C{time.perf_counter} tells it.  To count
+            its lines meanwhile would take from the server what it needs itself.
+        """
+        size, grown = -1, time.perf_counter()
+        while time.perf_counter() - grown < _STILL:
+            now = self.output.stat().st_size if self.output.exists() else 0
+            if now != size:
+                size, grown = now, time.perf_counter()
+            time.sleep(0.002)
+        return grown
 
     def settle(self) -> None:
         """
