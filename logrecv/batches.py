@@ -164,9 +164,12 @@ class StoredBatches(Batches, Service):
         """
         See L{Batches.isRepeated}.
         """
-        if self.shared and name not in self._names and self._isStored(name):
-            self._names[name] = None
-        return super().isRepeated(name)
+        if super().isRepeated(name):
+            return True
+        if not (self.shared and self._isStored(name)):
+            return False
+        self.repeated += 1
+        return True
 
     def unfinished(self, path: str) -> int | None:
         """

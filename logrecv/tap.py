@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from attrs import define, frozen
 from twisted.application.service import IService
@@ -47,9 +47,9 @@ from logrecv.service import ReceiverService
 from logrecv.share import Share, spoolNumbers
 from logrecv.web import QuietSite
 from logrecv.workers.balance import MOST
-from logrecv.workers.sockets import SharedDatagrams, SharedStream
-from logrecv.workers.supervisor import Supervisor
-from logrecv.workers.totals import Totals
+
+if TYPE_CHECKING:
+    from logrecv.workers.supervisor import Supervisor
 
 #: The standard ports of C{logging.handlers}, on loopback; the console beside
 #: them.  Served where the command line names no input.
@@ -483,6 +483,11 @@ def makeSupervisor(options: Options) -> Supervisor:
 
     @param options: The options, parsed.
     """
+    # Who serves alone needs none of it, and is to start fast.
+    from logrecv.workers.sockets import SharedDatagrams, SharedStream
+    from logrecv.workers.supervisor import Supervisor
+    from logrecv.workers.totals import Totals
+
     reactor = options["reactor"]
     streams = {
         via: [

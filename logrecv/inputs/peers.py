@@ -4,6 +4,8 @@ Naming who is at the other end of a transport.
 
 from __future__ import annotations
 
+import os
+import socket
 from ipaddress import ip_address
 from os import fsdecode
 from typing import Any
@@ -66,3 +68,13 @@ def printable(path: str) -> str:
     Make a path that may hold undecodable bytes a text that can be written.
     """
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def addressFamily(descriptor: int) -> int:
+    """
+    Tell the address family of a socket.
+
+    @param descriptor: Its descriptor, which stays open.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as probe:
+        return probe.family

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 
 from logrecv.descriptions import Description, DescriptionError, fileMode, portNumber
 from logrecv.inputs.admission import Admission
-from logrecv.inputs.peers import logListening, peerName, printable
+from logrecv.inputs.peers import addressFamily, logListening, peerName, printable
 from logrecv.inputs.streams import DRAIN, QUIET
 from logrecv.intake import Intake
 from logrecv.wire.errors import INCOMPLETE, MALFORMED, NOT_ALLOWED, TOO_LONG
@@ -239,8 +239,7 @@ class UDPAddress:
 
         @param descriptor: That of the socket, which stays open.
         """
-        with socket.socket(fileno=os.dup(descriptor)) as probe:
-            family = probe.family
+        family = addressFamily(descriptor)
         port: Port = _BatchPort._fromListeningDescriptor(
             reactor, descriptor, family, protocol, MAX_UDP
         )

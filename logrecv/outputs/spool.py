@@ -567,6 +567,18 @@ class Spool:
             )
 
 
+def removeEmptied(directory: str) -> None:
+    """
+    Remove a spool that holds nothing and that nobody uses.  What was set aside
+    in its directory stays.
+    """
+    for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm", _LOCK):
+        with suppress(OSError):
+            os.unlink(os.path.join(directory, name))
+    with suppress(OSError):
+        os.rmdir(directory)
+
+
 def formOf(encode: Format) -> str:
     """
     Tell what L{takeStore} calls a format.

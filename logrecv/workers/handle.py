@@ -9,35 +9,30 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import chain
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, connectionDone
-from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from logrecv.workers.line import Line
 from logrecv.workers.messages import (
     NOT_YOURS,
     Ask,
     Ended,
     Message,
-    MessageBuffer,
     Ready,
     Report,
     Task,
-    encodeMessage,
 )
 
 #: Seconds that workers may take to get ready at the start of the service.
 START_TIMEOUT: Final = 60.0
-
-#: Bytes that are read at a time before the reactor runs.
-_READ: Final = 65536
 
 
 class CannotServe(OSError):
@@ -63,7 +58,7 @@ class Owner(Protocol):
 
 
 @define(eq=False)
-class Worker(StreamProtocol):
+class Worker(Line):
     """
     A worker.
 
@@ -71,7 +66,6 @@ class Worker(StreamProtocol):
     @ivar owner: Is told what it says.
     @ivar begun: When it was started, in seconds.
     @ivar process: The process.
-    @ivar connection: The socket that leads to it.
     @ivar ready: Whether it could serve.
     @ivar serving: Whether it was told to, and has not ended.
     @ivar lost: What it had to give up, by output, when it has stopped.
@@ -82,37 +76,12 @@ class Worker(StreamProtocol):
     owner: Owner
     begun: float
     process: subprocess.Popen[bytes]
-    connection: socket.socket
     ready: bool = field(default=False, init=False)
     serving: bool = field(default=False, init=False)
     lost: dict[str, int] | None = field(default=None, init=False)
     report: Report | None = field(default=None, init=False)
     #: Those who wait for the next report.
     _asking: list[Deferred[None]] = field(factory=list, init=False)
-    _buffer: MessageBuffer = field(factory=MessageBuffer, init=False)
-
-    def tell(self, message: Message) -> None:
-        """
-        Tell it something.
-        """
-        line = encodeMessage(message)
-        if self.transport is not None:
-            self.transport.write(line)
-            return
-        # That it is gone is noticed elsewhere.
-        with suppress(OSError):
-            self.connection.sendall(line)
-
-    def adopt(self, reactor: Any) -> None:
-        """
-        Let the reactor wait for what it says from now on.
-        """
-        factory = Factory.forProtocol(lambda: self)
-        factory.noisy = False
-        self.connection.setblocking(False)
-        reactor.adoptStreamConnection(self.connection.fileno(), socket.AF_UNIX, factory)
-        # The reactor has a descriptor of its own.
-        self.connection.close()
 
     def ask(self) -> Deferred[None]:
         """
@@ -123,24 +92,23 @@ class Worker(StreamProtocol):
         asked: Deferred[None] = Deferred(self._asking.remove)
         self._asking.append(asked)
         if len(self._asking) == 1:
-            self.tell(Ask())
+            self.send(Ask())
         return asked
 
-    def dataReceived(self, data: bytes) -> None:
+    def messageReceived(self, message: Message) -> None:
         """
         Take what it says.
         """
-        for message in self._buffer.feed(data):
-            match message:
-                case Ready():
-                    self.ready = True
-                case Ended():
-                    self.lost = message.lost
-                case Report():
-                    self.report = message
-            self.owner.workerSaid(self, message)
-            if isinstance(message, Report):
-                self._answer()
+        match message:
+            case Ready():
+                self.ready = True
+            case Ended():
+                self.lost = message.lost
+            case Report():
+                self.report = message
+        self.owner.workerSaid(self, message)
+        if isinstance(message, Report):
+            self._answer()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -170,8 +138,8 @@ def startWorker(task: Task, owner: Owner, begun: float) -> Worker:
     except BaseException:
         ours.close()
         raise
-    worker = Worker(task.number, owner, begun, process, ours)
-    worker.tell(task)
+    worker = Worker(ours, task.number, owner, begun, process)
+    worker.send(task)
     return worker
 
 
@@ -207,12 +175,12 @@ def awaitReady(workers: Collection[Worker]) -> None:
 
 
 def _read(worker: Worker) -> None:
-    data = b""
-    with suppress(ConnectionResetError):
-        data = worker.connection.recv(_READ)
-    if not data:
+    try:
+        messages = worker.read()
+    except EOFError:
         raise CannotServe(
             f"worker {worker.number} ended before it was ready; "
             "what it wrote to standard error says why"
-        )
-    worker.dataReceived(data)
+        ) from None
+    for message in messages:
+        worker.messageReceived(message)

@@ -5,7 +5,6 @@ socket that each pair has for itself.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
@@ -17,9 +16,6 @@ from logrecv.counters import InputTally, OutputTally, QuarantineTally
 
 #: What stands for the descriptor of a socket that other workers alone have.
 NOT_YOURS: Final = -1
-
-#: Bytes that are read at a time before there is a reactor.
-_READ: Final = 65536
 
 
 class Task(Struct, tag="task"):
@@ -172,19 +168,3 @@ class MessageBuffer:
         self._rest = rest
         for line in lines:
             yield _decode(line)
-
-
-def receive(connection: socket.socket, buffer: MessageBuffer) -> list[Message]:
-    """
-    Wait for messages where there is no reactor yet.
-
-    @return: One at least.
-    @raise EOFError: The other end is gone.
-    """
-    while True:
-        data = connection.recv(_READ)
-        if not data:
-            raise EOFError("the other end is gone")
-        messages = list(buffer.feed(data))
-        if messages:
-            return messages

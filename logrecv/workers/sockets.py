@@ -31,7 +31,7 @@ from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from logrecv.inputs.peers import logListening
+from logrecv.inputs.peers import addressFamily, logListening
 from logrecv.inputs.udp import UDPAddress, UnixAddress, enlargeBuffer
 from logrecv.workers.balance import Board
 from logrecv.workers.messages import NOT_YOURS
@@ -342,8 +342,7 @@ class InheritedPorts:
         return self._adopt(factory)
 
     def _adopt(self, factory: IProtocolFactory) -> IListeningPort:
-        with socket.socket(fileno=os.dup(self._descriptor)) as probe:
-            family = probe.family
+        family = addressFamily(self._descriptor)
         port: Any
         if family == socket.AF_UNIX:
             port = _UNIXPort._fromListeningDescriptor(

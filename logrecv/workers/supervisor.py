@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
 from logrecv.inputs.streams import LOOKS, QUIET
+from logrecv.outputs.spool import removeEmptied
 from logrecv.service import CLOSING, DRAIN, logStopped
 from logrecv.share import spoolName, spoolNumbers
 from logrecv.workers.balance import ABSENT
@@ -62,9 +63,6 @@ MARGIN: Final = 3.0
 #: which one that says nothing any more is killed.
 _LOOK: Final = 0.02
 _PATIENCE: Final = 5.0
-
-#: The names of the files of a spool that has been emptied.
-_SPOOL_FILES: Final = ("spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "lock")
 
 
 @define(eq=False, slots=False)
@@ -206,7 +204,7 @@ class Supervisor(Service):
         Let a worker begin, which is ready.
         """
         worker.serving = True
-        worker.tell(Serve())
+        worker.send(Serve())
         if worker.transport is None:
             worker.adopt(self.reactor)
 
@@ -248,7 +246,7 @@ class Supervisor(Service):
         if worker.number in self._heirs and not any(
             tally.queued for tally in report.outputs
         ):
-            worker.tell(Stop())
+            worker.send(Stop())
 
     def workerGone(self, worker: Worker) -> None:
         """
@@ -332,13 +330,7 @@ class Supervisor(Service):
         if any(self.totals.queued(number).values()):
             return
         for spool in self.spools:
-            directory = os.path.join(spool, spoolName(number))
-            for name in _SPOOL_FILES:
-                with suppress(OSError):
-                    os.unlink(os.path.join(directory, name))
-            # What was damaged stays.
-            with suppress(OSError):
-                os.rmdir(directory)
+            removeEmptied(os.path.join(spool, spoolName(number)))
 
     # -- how things are --
 
@@ -400,7 +392,7 @@ class Supervisor(Service):
 
     def _tellAll(self, message: Message) -> None:
         for worker in self._workers.values():
-            worker.tell(message)
+            worker.send(message)
 
     async def _stop(self) -> None:
         for restarting in self._restarting.values():

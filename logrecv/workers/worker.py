@@ -11,12 +11,11 @@ import socket
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from threading import Lock
 from typing import Any, Final
 
 from attrs import define, field
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import (
     FilteringLogObserver,
@@ -38,6 +37,7 @@ from logrecv.process import memory, processorTime
 from logrecv.share import Share
 from logrecv.tap import Options, Receiver, makeReceiver
 from logrecv.workers.balance import Board, Place
+from logrecv.workers.line import Line
 from logrecv.workers.messages import (
     NOT_YOURS,
     Ask,
@@ -46,15 +46,12 @@ from logrecv.workers.messages import (
     Hurry,
     Logged,
     Message,
-    MessageBuffer,
     Ready,
     Reopen,
     Report,
     Serve,
     Stop,
     Task,
-    encodeMessage,
-    receive,
 )
 from logrecv.workers.sockets import InheritedPorts, inherited
 
@@ -102,21 +99,17 @@ class WorkerOptions(Options):
 
 
 @define(eq=False)
-class Channel(Protocol):
+class Channel(Line):
     """
     What leads to the supervisor.
 
-    @ivar connection: The socket.
     @ivar gone: Whether the supervisor is.
     """
 
-    connection: socket.socket
     gone: bool = field(default=False, init=False)
     #: Gets what the supervisor says; L{None} when it is gone.
     listener: Callable[[Message | None], None] = field(init=False)
-    _buffer: MessageBuffer = field(factory=MessageBuffer, init=False)
     _received: list[Message] = field(factory=list, init=False)
-    _sending: Any = field(factory=Lock, init=False)
 
     def receive(self) -> Message:
         """
@@ -124,43 +117,23 @@ class Channel(Protocol):
 
         @raise EOFError: The supervisor is gone.
         """
-        if not self._received:
-            self._received = receive(self.connection, self._buffer)
+        while not self._received:
+            self._received = self.read()
         return self._received.pop(0)
-
-    def send(self, message: Message) -> None:
-        """
-        Tell the supervisor something, in its reactor's thread or before there
-        is one.
-        """
-        line = encodeMessage(message)
-        if self.transport is not None:
-            self.transport.write(line)
-            return
-        try:
-            with self._sending:
-                self.connection.sendall(line)
-        except OSError:
-            # It is gone, which is noticed elsewhere.
-            pass
 
     def adopt(self, reactor: Any) -> None:
         """
-        Let the reactor wait for messages from now on.
+        See L{Line.adopt}.
         """
-        factory = Factory.forProtocol(lambda: self)
-        factory.noisy = False
-        self.connection.setblocking(False)
-        reactor.adoptStreamConnection(self.connection.fileno(), socket.AF_UNIX, factory)
+        super().adopt(reactor)
         for message in self._received:
             self.listener(message)
 
-    def dataReceived(self, data: bytes) -> None:
+    def messageReceived(self, message: Message) -> None:
         """
         Hand on what the supervisor says.
         """
-        for message in self._buffer.feed(data):
-            self.listener(message)
+        self.listener(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

@@ -548,6 +548,24 @@ class SpoolTests(WorkersTestCase):
             workers, f"--output=forward:http:127.0.0.1:{port}:spool=spool"
         )
 
+    def _killOne(self, service: Service) -> Metrics:
+        """
+        Have four senders' records accepted, and kill one of the workers.
+
+        @return: The metrics when there is another in its place.
+        """
+        senders = [self.send(service, f"sender{n}", 100) for n in range(4)]
+        for sender in senders:
+            sender.join()
+        # By which they have reported all of them.
+        service.waitFor(lambda: Metrics.ask(service).total("accepted") == 400)
+        os.kill(workersOf(service)[0], signal.SIGKILL)
+        self.awaitHealth(service, False)
+        self.awaitHealth(service, True)
+        metrics = Metrics.ask(service)
+        self.assertConserved(metrics)
+        return metrics
+
     def test_fewer(self) -> None:
         """
         What was accepted by three workers arrives, once, when there is only one
@@ -581,16 +599,7 @@ class SpoolTests(WorkersTestCase):
         counts once.
         """
         service = self._serve(2, freePort())
-        senders = [self.send(service, f"sender{n}", 100) for n in range(4)]
-        for sender in senders:
-            sender.join()
-        # By which they have reported all of them.
-        service.waitFor(lambda: Metrics.ask(service).total("accepted") == 400)
-        os.kill(workersOf(service)[0], signal.SIGKILL)
-        self.awaitHealth(service, False)
-        self.awaitHealth(service, True)
-        metrics = Metrics.ask(service)
-        self.assertConserved(metrics)
+        metrics = self._killOne(service)
         self.assertEqual(metrics.total("output_queued"), 400)
         self.assertEqual(metrics.total("output_dropped"), 0)
         self.assertEqual(metrics.total("output_restored"), 0)
@@ -601,15 +610,7 @@ class SpoolTests(WorkersTestCase):
         """
         port = freePort()
         service = self.serveWith(2, f"--output=forward:http:127.0.0.1:{port}")
-        senders = [self.send(service, f"sender{n}", 100) for n in range(4)]
-        for sender in senders:
-            sender.join()
-        service.waitFor(lambda: Metrics.ask(service).total("accepted") == 400)
-        os.kill(workersOf(service)[0], signal.SIGKILL)
-        self.awaitHealth(service, False)
-        self.awaitHealth(service, True)
-        metrics = Metrics.ask(service)
-        self.assertConserved(metrics)
+        metrics = self._killOne(service)
         dropped = metrics.total("output_dropped", reason="killed")
         self.assertIn(dropped, (100, 200, 300))
         self.assertEqual(metrics.total("output_queued"), 400 - dropped)

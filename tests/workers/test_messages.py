@@ -4,8 +4,6 @@ Tests for L{logrecv.workers.messages}.
 
 from __future__ import annotations
 
-import socket
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,7 +24,6 @@ from logrecv.workers.messages import (
     Stop,
     Task,
     encodeMessage,
-    receive,
 )
 
 MESSAGES: list[Message] = [
@@ -77,14 +74,3 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(found.outputs[0].dropped, {"stopped": 5})
         self.assertEqual(found.quarantine.dropped, {"failed": 2})
         self.assertEqual((found.repeated, found.memory, found.time), (6, 7, 8.5))
-
-    def test_receive(self) -> None:
-        """
-        Without a reactor messages are waited for, until the other end is gone.
-        """
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                theirs.sendall(encodeMessage(Serve()) + encodeMessage(Stop()))
-                self.assertEqual(receive(ours, MessageBuffer()), [Serve(), Stop()])
-            self.assertRaises(EOFError, receive, ours, MessageBuffer())
