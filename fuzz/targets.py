@@ -22,6 +22,7 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.fields import makeRecord
 from logrecv.wire.forms import parseForm
 from logrecv.wire.payloads import PayloadReader
+from logrecv.wire.stockforms import readForm
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 
@@ -114,11 +115,12 @@ def checkForm(body: bytes) -> None:
     Any bytes must give attributes or a L{WireError}, and any attributes a record
     that can be written: one line of JSON, and lines for people that hide nothing
     and cannot pass for those of another record.  Both use no more CPU time, and
-    write no more, than is right for the number of bytes.
+    write no more, than is right for the number of bytes.  The short way must come
+    to the same.
     """
     started = time.process_time()
     try:
-        record = makeRecord(parseForm(body), ORIGIN, len(body))
+        record = readForm(body, ORIGIN)
     except WireError:
         pass
     else:
@@ -134,6 +136,15 @@ def checkForm(body: bytes) -> None:
             assert all(each.lstrip().startswith(BARS) for each in further)
             assert HIDDEN.isdisjoint(map(ord, first + "".join(further)))
     _checkTime(started, len(body))
+    assert _made(_readForm, body) == _made(_longWayOfForms, body)
+
+
+def _readForm(body: bytes) -> Record:
+    return readForm(body, ORIGIN)
+
+
+def _longWayOfForms(body: bytes) -> Record:
+    return makeRecord(parseForm(body), ORIGIN, len(body))
 
 
 def _checkTime(started: float, size: int) -> None:

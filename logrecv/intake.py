@@ -5,7 +5,6 @@ The one place where a payload becomes a record: decode, stamp, count, hand on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
 from attrs import define, field
@@ -17,9 +16,11 @@ from logrecv.counters import InputTally, makeTallies
 from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.quarantine import KeepNothing
 from logrecv.record import Origin, Record
-from logrecv.wire import fields, forms, lines
+from logrecv.wire import lines
 from logrecv.wire.errors import PRESSURE, WireError
 from logrecv.wire.payloads import PayloadReader
+from logrecv.wire.stockforms import readForm
+from logrecv.wire.times import isoTime
 
 _T = TypeVar("_T")
 
@@ -29,6 +30,14 @@ _Make: TypeAlias = Callable[[list[_T], Origin], list[Record]]
 
 def _tallies() -> dict[str, InputTally]:
     return {tally.via: tally for tally in makeTallies()}
+
+
+def _whole(body: bytes) -> list[bytes]:
+    return [body]
+
+
+def _readForms(bodies: list[bytes], origin: Origin) -> list[Record]:
+    return [readForm(body, origin) for body in bodies]
 
 
 class UnderPressure(Exception):
@@ -95,14 +104,7 @@ class Intake:
         @raise WireError: No record can be made of it.  It has been counted.
         @raise UnderPressure: There is no room for it.  It has been counted.
         """
-
-        def parse(body: bytes) -> list[dict[str, object]]:
-            return [forms.parseForm(body)]
-
-        def make(parsed: list[dict[str, object]], origin: Origin) -> list[Record]:
-            return [fields.makeRecord(each, origin, len(body)) for each in parsed]
-
-        return self._takeAll("http", peer, body, parse, make)
+        return self._takeAll("http", peer, body, _whole, _readForms)
 
     def takeJSON(
         self, body: bytes, peer: str, batch: str | None = None
@@ -184,9 +186,9 @@ class Intake:
         return self._handOn(records, tally)
 
     def _origin(self, via: str, peer: str) -> Origin:
-        now = datetime.fromtimestamp(self.clock.seconds(), UTC)
-        at = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return Origin(at, via, peer)
+        now = isoTime(self.clock.seconds())
+        assert now is not None, "the clock tells a year with more than four digits"
+        return Origin(now, via, peer)
 
     def _handOn(
         self, records: Sequence[Record], tally: InputTally

@@ -14,8 +14,7 @@ from twisted.web.server import Request, Site
 
 from logrecv.formats import encodeJSON
 from logrecv.record import Origin
-from logrecv.wire.fields import makeRecord
-from logrecv.wire.forms import parseForm
+from logrecv.wire.stockforms import readForm
 
 
 class Form(Resource):
@@ -37,7 +36,7 @@ class Form(Resource):
         at = datetime.fromtimestamp(time.time(), UTC).isoformat()
         peer = request.getClientAddress()
         origin = Origin(at, "http", f"{peer.host}:{peer.port}")
-        record = makeRecord(parseForm(body), origin, len(body))
+        record = readForm(body, origin)
         self.output.write(encodeJSON([record]))
         return b""
 

@@ -26,11 +26,13 @@ from logrecv.wire.values import (
     LARGEST_INTEGER,
     LITERAL_DEPTH,
     LITERAL_VALUES,
+    PLAIN_LENGTH,
     SMALLEST_INTEGER,
     Converter,
     Python2Text,
     encodable,
     parseLiteral,
+    plainTuple,
     underlying,
 )
 
@@ -55,10 +57,6 @@ NUMBER_TEXT: Final = 320
 
 #: What C{%} raises, and what L{mergeMessage} itself refuses.
 MERGE_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
-
-#: The longest template with its arguments, in characters, that is tried the short
-#: way: what fails there is tried again.
-SHORT: Final = 4096
 
 #: The attributes by which a mapping is known to be a log record.
 IDENTIFYING: Final = ("name", "msg", "message", "levelno", "levelname")
@@ -111,6 +109,12 @@ _CONVERSION: Final = re.compile(
     r"|(?P<other>))"
 )
 
+#: A template of which each conversion takes one argument, and makes less than a
+#: hundred characters more of it.
+_SIMPLE: Final = re.compile(
+    r"[^%]*+(?:%(?:%|[-+ 0]?[0-9]{0,2}+(?:\.[0-9]{1,2}+)?[sdirfx])[^%]*+)*+"
+)
+
 
 def makeRecord(attributes: dict[str, object], origin: Origin, size: int) -> Record:
     """
@@ -124,44 +128,13 @@ def makeRecord(attributes: dict[str, object], origin: Origin, size: int) -> Reco
     @return: A record that can be encoded.
     @raise WireError: C{NOT_A_RECORD}, none of L{IDENTIFYING} is there.
     """
-    if attributes.get("args") is None:
-        record = stockRecord(attributes, origin, size)
-    else:
-        record = _templateRecord(attributes, origin, size)
+    record = stockRecord(attributes, origin, size)
     if record is None:
         return _anyRecord(attributes, origin, size)
     if hasExtra(attributes):
         repaired: dict[str, None] = {}
         record.extra = _extra(attributes, Converter(size), repaired)
         record.repaired = list(repaired) or None
-    return record
-
-
-def _templateRecord(
-    attributes: dict[str, object], origin: Origin, size: int
-) -> Record | None:
-    """
-    Make a record of what an HTTPHandler sends: stock, but for the message, which
-    has yet to be merged, and the text of its arguments.
-
-    @return: As L{stockRecord}.
-    """
-    template, args = attributes.get("msg"), attributes["args"]
-    if type(template) is not str or type(args) is not str or not args:
-        return None
-    length = len(template) + len(args)
-    if length > SHORT or not (encodable(template)[1] and encodable(args)[1]):
-        return None
-    try:
-        merged = mergeMessage(template, args, size)
-    except MERGE_ERRORS:
-        return None
-    # Those two take of the room that the record has in proportion to its size.
-    left = size - length
-    record = stockRecord({**attributes, "msg": merged, "args": None}, origin, left)
-    if record is not None and merged != template:
-        record.msg = template
-        record.args = args
     return record
 
 
@@ -408,6 +381,9 @@ def mergeMessage(template: str, args: object, size: int) -> str:
         not fit the template.
     """
     if isinstance(args, str):
+        plain = plainTuple(args) if _isSimple(template) else None
+        if plain is not None:
+            return _bounded(template % plain, size)
         args = parseLiteral(args)
     if isinstance(args, list):
         args = tuple(args)
@@ -421,7 +397,17 @@ def mergeMessage(template: str, args: object, size: int) -> str:
         return template
     _checkPlain(args, size)
     _checkLength(template, args, ESTIMATE_PER_BYTE * size + ESTIMATE_FLOOR)
-    merged: str = template % args
+    return _bounded(template % args, size)
+
+
+def _isSimple(template: str) -> bool:
+    """
+    @return: Whether all that short arguments can make of it is short, too.
+    """
+    return len(template) <= PLAIN_LENGTH and bool(_SIMPLE.fullmatch(template))
+
+
+def _bounded(merged: str, size: int) -> str:
     if len(merged) > MERGED_PER_BYTE * size + MERGED_FLOOR:
         raise ValueError("the message is too long")
     return merged

@@ -70,6 +70,10 @@ CHARACTERS_PER_EFFORT: Final = 64
 NAME_LENGTH: Final = 1000
 PATH_LENGTH: Final = 65536
 
+#: The longest tuple that is tried the short way, in characters: what fails there
+#: is tried again.
+PLAIN_LENGTH: Final = 4096
+
 #: What stands for a part that contains itself, that lies deeper than L{DEPTH},
 #: or for which there was no room left.
 CYCLE: Final = "<cycle>"
@@ -707,6 +711,23 @@ _FORMS: Final[dict[str, Callable[[Call], object]]] = {
 }
 
 
+def plainTuple(text: str) -> tuple[int | float | str, ...] | None:
+    """
+    Read the literal of a tuple as the arguments of most messages are: short, of
+    numbers and of texts without escapes.
+
+    @return: As L{parseLiteral}; L{None} if it is anything else.
+    """
+    if len(text) > PLAIN_LENGTH or _PLAIN_TUPLE.fullmatch(text) is None:
+        return None
+    return tuple(
+        [
+            item[1:-1] if item[0] == "'" else float(item) if "." in item else int(item)
+            for item in _PLAIN_ITEM.findall(text)
+        ]
+    )
+
+
 def parseLiteral(text: str) -> object:
     """
     Read a Python literal as C{repr} writes it, of Python 2 as well as 3: texts,
@@ -854,6 +875,10 @@ def _unquoted(token: str) -> str | bytes:
     return content
 
 
+_PLAIN_ITEM: Final = re.compile(r"-?[0-9]{1,18}+(?:\.[0-9]{1,18}+)?|'[^'\\\n]*+'")
+_PLAIN_TUPLE: Final = re.compile(
+    rf"\((?:{_PLAIN_ITEM.pattern})(?:,|(?:, (?:{_PLAIN_ITEM.pattern}))++)\)"
+)
 _ESCAPE: Final = r"\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _ATOM: Final = re.compile(
     rf"""

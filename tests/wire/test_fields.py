@@ -856,37 +856,3 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(
             makeRecord(sent, ORIGIN, SIZE), fields._anyRecord(sent, ORIGIN, SIZE)
         )
-
-    @settings(max_examples=150, derandomize=True, deadline=None)
-    @given(
-        st.lists(
-            st.sampled_from(["%s", "%d", "%r", "%(a)s", "%", "%%", "\udcff", "é", "x"])
-        ),
-        st.tuples()
-        | st.tuples(st.text(max_size=3) | st.integers())
-        | st.tuples(st.none(), st.floats())
-        | st.tuples(st.fixed_dictionaries({"a": st.text(max_size=3)})),
-        st.sampled_from(["", "x", "\udcff", " " * 4096]),
-    )
-    def test_shortWayToMerge(
-        self, template: list[str], args: tuple[Any, ...], after: str
-    ) -> None:
-        """
-        So does the short way of what has yet to be merged.
-        """
-        sent = {**STOCK, "msg": "".join(template), "args": repr(args) + after}
-        self.assertEqual(
-            makeRecord(sent, ORIGIN, SIZE), fields._anyRecord(sent, ORIGIN, SIZE)
-        )
-
-    def test_shortWayOfForms(self) -> None:
-        """
-        What an HTTPHandler sends goes the short way, with arguments or without.
-        """
-        self.patch(fields, "_anyRecord", None)
-        record = makeRecord({**STOCK, "msg": "%s!", "args": "('a',)"}, ORIGIN, SIZE)
-        self.assertEqual(
-            (record.message, record.msg, record.args), ("a!", "%s!", "('a',)")
-        )
-        record = makeRecord({**STOCK, "msg": "a", "args": "{'b': 1}"}, ORIGIN, SIZE)
-        self.assertEqual((record.message, record.msg, record.args), ("a", None, None))
