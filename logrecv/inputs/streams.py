@@ -85,9 +85,6 @@ class Connection(ProtocolWrapper):
         self.factory.tally.connections += 1
         self.host = hostOf(transport.getPeer())
         self.factory.admission.enter(self.host)
-        keepAlive = getattr(transport, "setTcpKeepAlive", None)
-        if keepAlive is not None:
-            keepAlive(True)
         if INegotiated.providedBy(transport):
             self._handshake = self.factory.clock.callLater(
                 DEADLINE, self._handshakeLate

@@ -35,6 +35,16 @@ class RecordProtocol(Protocol):
     paused: bool = field(default=False, init=False)
     _peer: str | None = field(default=None, init=False)
 
+    def connectionMade(self) -> None:
+        """
+        Have the system find out when the client is gone: its silence alone means
+        nothing.
+        """
+        # There is none for a UNIX socket.
+        keepAlive = getattr(self.transport, "setTcpKeepAlive", None)
+        if keepAlive is not None:
+            keepAlive(True)
+
     def dataReceived(self, data: bytes) -> None:
         """
         Hand on, as one batch, the payloads that one read completed.

@@ -25,19 +25,11 @@ from logrecv.inputs.unfinished import DEADLINE
 
 class Transport(StringTransport):
     """
-    A transport that loses its connection when it is asked to, and knows TCP
-    keepalive.
+    A transport that loses its connection when it is asked to.
     """
 
-    keepAlive = False
     aborted = False
     protocol: Any = None
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """
-        Remember it.
-        """
-        self.keepAlive = enabled
 
     def loseConnection(self) -> None:
         """
@@ -95,21 +87,12 @@ class ConnectionsTests(StreamsTestCase):
 
     def test_counted(self) -> None:
         """
-        Connections are counted while they are open, and kept alive.
+        Connections are counted while they are open.
         """
-        first, transport = self.connect()
+        first, _ = self.connect()
         self.connect()
         self.assertEqual(self.tally.connections, 2)
-        self.assertTrue(transport.keepAlive)
         first.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.tally.connections, 1)
-
-    def test_unixHasNoKeepAlive(self) -> None:
-        """
-        A transport that knows no keepalive is served too.
-        """
-        protocol = self.connections.buildProtocol(None)
-        protocol.makeConnection(StringTransport())
         self.assertEqual(self.tally.connections, 1)
 
     def test_handshake(self) -> None:

@@ -25,6 +25,20 @@ def frame(msg: str) -> bytes:
     return makeFrame(msg=msg)
 
 
+class Transport(StringTransport):
+    """
+    A transport that knows TCP keepalive.
+    """
+
+    keepAlive = False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """
+        Remember it.
+        """
+        self.keepAlive = enabled
+
+
 class RecordProtocolTests(SynchronousTestCase):
     """
     Tests for L{RecordProtocol}.
@@ -58,6 +72,16 @@ class RecordProtocolTests(SynchronousTestCase):
         self.assertEqual([len(batch) for batch in self.sink.batches], [2, 1])
         received = self.sink.records[0].received
         self.assertEqual((received.via, received.peer), ("tcp", "10.0.0.1:5000"))
+
+    def test_keepAlive(self) -> None:
+        """
+        The system is to find out when a client is gone, where it can: there is
+        nothing to find out about clients of a UNIX socket.
+        """
+        transport = Transport()
+        RecordFactory(self.intake).buildProtocol(None).makeConnection(transport)
+        self.assertTrue(transport.keepAlive)
+        self.assertFalse(hasattr(self.transport, "setTcpKeepAlive"))
 
     def test_badFrame(self) -> None:
         """
