@@ -9,11 +9,12 @@ import json
 import logging
 import logging.handlers
 import re
-import selectors
 import socket
 import time
+from collections import deque
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 #: How many records differ, before they come again.
 VARIETY: Final = 1000
@@ -48,6 +49,7 @@ def makeRecords(
     ]
 
 
+@cache
 def frames() -> list[bytes]:
     """
     Give them as C{SocketHandler} and C{DatagramHandler} send them.
@@ -99,6 +101,7 @@ class _Keeper(logging.handlers.HTTPHandler):
         return connection
 
 
+@cache
 def forms() -> list[list[bytes]]:
     """
     Give them as requests of C{HTTPHandler}, in the pieces that it sends: the head,
@@ -110,6 +113,7 @@ def forms() -> list[list[bytes]]:
     return handler.requests
 
 
+@cache
 def lines() -> list[bytes]:
     """
     Give them as lines of JSON, with the attributes that a program would send.
@@ -178,36 +182,35 @@ def sendForms(port: int, count: int, clients: int = 16) -> None:
     Send so many forms as that many stock handlers do: each over a connection of
     its own, which is closed when the head of the answer has come.
 
-    It is one thread that waits for all of them, since as many threads would take
-    the time away from the server that is measured.
+    It is one thread that waits for the oldest of them, and asks the system for
+    little: what is spent here is taken away from the server that is measured.
     """
     each = forms()
-    left = iter(range(count))
-    with selectors.DefaultSelector() as selector:
+    waiting: deque[socket.socket] = deque()
+    for number in range(count):
+        if len(waiting) == clients:
+            _readStatus(waiting.popleft())
+        connection = socket.socket()
+        # Not connect(), which asks for the address of the address.
+        connection.connect(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in each[number % VARIETY]:
+            connection.sendall(piece)
+        waiting.append(connection)
+    while waiting:
+        _readStatus(waiting.popleft())
 
-        def begin() -> None:
-            for number in left:
-                connection = connect(port)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                for piece in each[number % VARIETY]:
-                    connection.sendall(piece)
-                selector.register(connection, selectors.EVENT_READ, bytearray())
-                return
 
-        for _ in range(clients):
-            begin()
-        while selector.get_map():
-            for key, _ in selector.select():
-                connection = cast(socket.socket, key.fileobj)
-                data = connection.recv(65536)
-                key.data.extend(data)
-                if data and b"\r\n\r\n" not in key.data:
-                    continue
-                selector.unregister(connection)
-                connection.close()
-                if not _ACCEPTED.match(key.data):
-                    raise ConnectionError(key.data.decode("latin-1"))
-                begin()
+def _readStatus(connection: socket.socket) -> None:
+    with connection:
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            data = connection.recv(65536)
+            if not data:
+                break
+            answer += data
+    if not _ACCEPTED.match(answer):
+        raise ConnectionError(answer.decode("latin-1"))
 
 
 def sendLines(port: int, requests: int) -> None:
