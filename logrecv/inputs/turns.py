@@ -49,7 +49,8 @@ class Turns:
     do makes none wait but itself.
 
     @ivar clock: Tells how long work takes.
-    @ivar budget: Seconds of work in one turn of the reactor.
+    @ivar budget: Seconds of work in one turn of the reactor.  What is spent in
+        several turns counts as one's as long as it is less than half of that.
     """
 
     clock: IReactorTime
@@ -78,7 +79,9 @@ class Turns:
         self._waiting.setdefault(waiter.host, deque()).append(waiter)
 
     def _schedule(self) -> None:
-        if self._call is None and (self._waiting or self._spent >= self.budget):
+        # When half of the time is spent, and not at the first work of each turn of
+        # the reactor, which would cost more than most work does.
+        if self._call is None and (self._waiting or self._spent >= self.budget / 2):
             self._call = self.clock.callLater(0, self._next)
 
     def _work(self, waiter: Waiter) -> bool:

@@ -65,12 +65,22 @@ class TurnsTests(SynchronousTestCase):
     def test_atOnce(self) -> None:
         """
         While there is time, everybody has a turn at once, and nothing is
-        scheduled.
+        scheduled until half of it is spent.
         """
-        for _ in range(2):
-            self.assertTrue(self.turns.give(self.worker("a")))
-        self.assertEqual(self.log, ["a", "a"])
+        self.assertTrue(self.turns.give(self.worker("a")))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertTrue(self.turns.give(self.worker("a")))
+        self.assertEqual(self.log, ["a", "a"])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_littleInEachTurn(self) -> None:
+        """
+        Nobody waits for what was spent in earlier turns of the reactor.
+        """
+        for _ in range(10):
+            for _ in range(2):
+                self.assertTrue(self.turns.give(self.worker("a")))
+            self.clock.advance(0)
 
     def test_later(self) -> None:
         """
