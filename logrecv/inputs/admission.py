@@ -14,6 +14,10 @@ from twisted.internet.address import IPv6Address as IPv6
 
 from logrecv.wire.errors import NOT_ALLOWED
 
+#: Addresses that have a host.  As a tuple: to make their union takes longer than to
+#: look into it.
+_NETWORKED: Final = (IPv4, IPv6)
+
 Network: TypeAlias = IPv4Network | IPv6Network
 
 #: Why a connection is refused, beside L{NOT_ALLOWED}: the values of the
@@ -42,7 +46,7 @@ def hostOf(address: object) -> str | None:
     @return: The host; L{None} for a client on this machine that came through a
         UNIX socket, whose permissions have judged it.
     """
-    return address.host if isinstance(address, IPv4 | IPv6) else None
+    return address.host if isinstance(address, _NETWORKED) else None
 
 
 @define(eq=False)

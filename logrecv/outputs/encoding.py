@@ -54,6 +54,8 @@ class BatchEncoder:
 
         @param batch: The batch, which nobody changes.
         """
+        if self.users == 1:
+            return self._make(batch)
         if batch is not self._batch:
             self._batch, self._encoded = batch, self._make(batch)
             self._awaited = self.users

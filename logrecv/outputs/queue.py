@@ -9,6 +9,7 @@ L{ThreadedWriter}.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -65,6 +66,13 @@ STOP_TIMEOUT: Final = 1.0
 
 #: Seconds that it then gives its writer to close.
 CLOSE_TIMEOUT: Final = 1.0
+
+#: Seconds that a small write in a thread is made to take, and the bytes that one
+#: has at most.  What comes meanwhile goes out with the next one: to wake a thread,
+#: and to be told by it, costs as much as fifty records do.  Only who wrote a moment
+#: ago waits, and not for longer than a disk may take anyway.
+PAUSE: Final = 0.005
+SMALL: Final = 64 * 1024
 
 #: Reasons for which records are dropped.
 QUEUE_FULL: Final = "queue-full"
@@ -337,9 +345,10 @@ class QueuedSink:
         else:
             self.tally.queued += count
             self._full = self._full or self.store.size >= self.capacity.limit
-            if not self.capacity.pauses:
+            excess = self.store.size - self.capacity.limit
+            if excess > 0 and not self.capacity.pauses:
                 with suppress(NoRoom):
-                    self._dropOldest(self.store.size - self.capacity.limit)
+                    self._dropOldest(excess)
             self._settle()
             self._announce()
 
@@ -621,7 +630,11 @@ def _sum(parts: Sequence[Part]) -> tuple[int, int]:
     """
     @return: The bytes, and the records.
     """
-    return sum(len(data) for data, _ in parts), sum(count for _, count in parts)
+    size = records = 0
+    for data, count in parts:
+        size += len(data)
+        records += count
+    return size, records
 
 
 class IBlockingWriter(Interface):
@@ -736,12 +749,14 @@ class ThreadedWriter:
 
     @ivar writer: The writer.
     @ivar runner: Runs its methods.
+    @ivar pause: Seconds that a small write is made to take, at least: see L{PAUSE}.
     """
 
     _log: ClassVar[Logger] = Logger()
 
     writer: IBlockingWriter
     runner: Runner
+    pause: float = 0.0
 
     def open(self) -> None:
         """
@@ -753,8 +768,14 @@ class ThreadedWriter:
         """
         See L{IWriter.write}.
         """
-        written = self.runner.run(lambda: self.writer.write(chunk.data))
+        written = self.runner.run(lambda: self._write(chunk.data))
         return written.addCallback(lambda result: 0)
+
+    def _write(self, data: bytes) -> None:
+        begin = time.monotonic()
+        self.writer.write(data)
+        if self.pause and len(data) < SMALL:
+            time.sleep(max(begin + self.pause - time.monotonic(), 0))
 
     def reopen(self) -> None:
         """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from secrets import token_hex
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -118,15 +118,14 @@ class Store(Protocol):
         """
 
 
-@frozen(eq=False)
-class _Numbered:
+class _Numbered(NamedTuple):
     """
     A part, and its number.
     """
 
     number: int
     data: bytes
-    count: int
+    records: int
 
 
 @define(eq=False)
@@ -168,16 +167,16 @@ class MemoryStore:
 
     def _gather(self, size: int, count: int) -> Chunk:
         last = first = self._waiting.popleft()
-        records = first.count
+        records = first.records
         pieces = [first.data]
         size -= len(first.data)
         while self._waiting:
             part = self._waiting[0]
             size -= len(part.data)
-            if size < 0 or records + part.count > count:
+            if size < 0 or records + part.records > count:
                 break
             last = self._waiting.popleft()
-            records += part.count
+            records += part.records
             pieces.append(part.data)
         name = f"{self._name}-{first.number}"
         return Chunk(name, first.number, last.number, records, b"".join(pieces))
@@ -199,8 +198,8 @@ class MemoryStore:
             return 0
         oldest = self._waiting.popleft()
         self.size -= len(oldest.data)
-        self.count -= oldest.count
-        return oldest.count
+        self.count -= oldest.records
+        return oldest.records
 
     def first(self) -> int | None:
         """

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from threading import current_thread, main_thread
+from typing import Any
 
 from attrs import define, field
 from twisted.internet import reactor
@@ -23,6 +25,7 @@ from zope.interface.verify import verifyObject
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.outputs import queue
 from logrecv.outputs.file import FileWriter
 from logrecv.outputs.queue import (
     CLOSE_TIMEOUT,
@@ -37,6 +40,7 @@ from logrecv.outputs.queue import (
     ThreadedWriter,
 )
 from logrecv.outputs.stdout import StreamWriter
+from logrecv.outputs.store import Chunk
 from logrecv.record import Record
 from logrecv.share import Share
 from logrecv.testing import makeRecord
@@ -254,6 +258,71 @@ class WritingTests(QueueTestCase):
         self.assertNoResult(flushed)
         runner.runOne()
         self.successResultOf(flushed)
+
+
+class Watch:
+    """
+    Tells the time, which passes only where somebody sleeps.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Slow(BytesIO):
+    """
+    A stream that takes its time.
+    """
+
+    def __init__(self, watch: Watch, seconds: float) -> None:
+        super().__init__()
+        self.watch = watch
+        self.seconds = seconds
+
+    def write(self, data: Any) -> int:
+        self.watch.sleep(self.seconds)
+        return super().write(data)
+
+
+class GatheringTests(QueueTestCase):
+    """
+    Small writes in a thread are made to take some time, so that there are fewer.
+    """
+
+    def write(self, size: int, seconds: float = 0.0, pause: float = 0.5) -> float:
+        """
+        Write, and tell how long it took.
+
+        @param seconds: How long the write takes by itself.
+        """
+        watch = Watch()
+        self.patch(queue, "time", watch)
+        stream = Slow(watch, seconds)
+        writer = ThreadedWriter(StreamWriter(stream), DirectRunner(), pause)
+        written = writer.write(Chunk("a", 1, 1, 1, b"x" * size))
+        self.assertEqual(self.successResultOf(written), 0)
+        return watch.now - 100.0
+
+    def test_small(self) -> None:
+        """
+        A small write takes as long as it is made to, or as it does.
+        """
+        self.assertEqual(self.write(100), 0.5)
+        self.assertEqual(self.write(100, 0.25), 0.5)
+        self.assertEqual(self.write(100, 2.0), 2.0)
+
+    def test_notHeldUp(self) -> None:
+        """
+        Nothing else waits: a large write, nor one of a writer without that.
+        """
+        self.assertEqual(self.write(queue.SMALL), 0.0)
+        self.assertEqual(self.write(100, pause=0.0), 0.0)
 
 
 class DropTests(QueueTestCase):
