@@ -7,8 +7,6 @@ wrong one would lose its records and never notice.
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from io import BytesIO
 from typing import Any, ClassVar, Final, cast
 
@@ -16,20 +14,18 @@ from klein import Klein
 from twisted.cred.error import LoginFailed
 from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
 from twisted.internet.protocol import connectionDone
-from twisted.internet.tcp import Connection as TCPConnection
 from twisted.python.failure import Failure
 from twisted.web.guard import BasicCredentialFactory
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import HTTPChannel
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from twisted.web.server import version as SERVER
 
 from logrecv.batches import isName
 from logrecv.inputs import page
 from logrecv.inputs.passwords import Busy, PasswordFile
 from logrecv.inputs.peers import peerName
-from logrecv.inputs.streams import Connection
+from logrecv.inputs.stockhttp import IDLE, StockRequests
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake, UnderPressure
 from logrecv.web import Pages, QuietSite, answer
@@ -64,44 +60,6 @@ _HEADERS: Final = 16384
 
 #: Header fields of one request.  HTTPHandler sends 5.
 _HEADER_FIELDS: Final = 100
-
-#: Header fields of a stock handler that say nothing about how its request is to
-#: be read.
-_OTHER_FIELDS: Final = rb"(?:(?:Host|Accept-Encoding|Authorization): [ -~]*\r\n){0,4}"
-
-#: The head of a request as C{HTTPHandler} writes it, with the whole record where
-#: that is a query.
-_STOCK: Final = re.compile(
-    rb"(?:POST (?P<path>/[\w./~-]*)|GET /[\w./~-]*\?(?P<query>[\w.~%+&=-]+))"
-    rb" HTTP/1\.1\r\n"
-    + _OTHER_FIELDS
-    + rb"(?:Content-type: application/x-www-form-urlencoded\r\n"
-    rb"Content-length: (?P<length>[0-9]{1,9})\r\n" + _OTHER_FIELDS + rb")?\r\n"
-)
-
-
-#: Writes a time, in seconds since the epoch; most often the one it wrote last.
-_date: Final = lru_cache(1)(datetimeToString)
-
-
-def _stockForm(data: bytes) -> bytes | None:
-    """
-    Find the form in a request that C{HTTPHandler} sent.
-
-    @param data: What has come of a connection.
-    @return: The form; L{None} if this is anything else than one whole request, or
-        could be.
-    """
-    head = _STOCK.match(data)
-    if head is None:
-        return None
-    path, query, length = head.groups()
-    if query is not None:
-        return query if length is None and head.end() == len(data) else None
-    # To there JSON is sent as well, and under the type of forms too.
-    if length is None or path == b"/records":
-        return None
-    return data[head.end() :] if len(data) - head.end() == int(length) else None
 
 
 def _contentType(request: IRequest) -> bytes:
@@ -406,26 +364,6 @@ class _BoundedRequest(Request):
         )
 
 
-def _sendNow(transport: object, data: bytes) -> int:
-    """
-    Send without asking the reactor first when there is room, which costs more
-    than to send, if nothing that was written before can be waiting.
-
-    @param transport: What a channel is connected to.
-    @return: How many bytes were sent.
-    """
-    if isinstance(transport, Connection):
-        transport = transport.transport
-    # Not what encrypts, nor what only passes on attributes of one of these.
-    if not isinstance(transport, TCPConnection) or transport.TLS:
-        return 0
-    if not transport.connected:
-        return 0
-    sent = transport.writeSomeData(data)
-    # Not a number if the connection is lost, of which the reactor will tell.
-    return sent if isinstance(sent, int) else 0
-
-
 class _RecordChannel(HTTPChannel):
     """
     An HTTP connection with the limits of a receiver of records.
@@ -441,10 +379,6 @@ class _RecordChannel(HTTPChannel):
     _ended = False
     #: Whether the read that is being handled completed a request.
     _completed = False
-    #: Whether each request so far went the short way.
-    _stock = True
-    #: Whether some of its answer may wait until there is room.
-    _queued = False
     #: Bytes of whole lines of the request that has begun, and of its headers.
     _head = 0
     _fields = 0
@@ -475,10 +409,6 @@ class _RecordChannel(HTTPChannel):
         """
         if self._ended:
             return
-        if self._stock:
-            if not self._waitingForTransport and self._takeStock(data):
-                return
-            self._stock = False
         if self._busyReceiving:
             super().dataReceived(data)
             return
@@ -498,52 +428,6 @@ class _RecordChannel(HTTPChannel):
                 self._line += self._buffer
                 self._buffer = b""
         self._account()
-
-    def _takeStock(self, data: bytes) -> bool:
-        """
-        Go the short way: nearly all requests are a stock handler's, the only one
-        of their connection, and need neither a L{Request} nor a resource.
-
-        @return: Whether this is one.  If not, nothing has been done, and this
-            connection goes the long way from now on.
-        """
-        site = self.site
-        form = None if site.restricted else _stockForm(data)
-        if form is None or len(form) > site.maxRecord:
-            return False
-        try:
-            site.intake.takeForm(form, peerName(self.getPeer(), self.getHost()))
-        except WireError as error:
-            self._answer(b"400 Bad Request", str(error))
-        except UnderPressure as error:
-            self._answer(b"503 Service Unavailable", str(error), b"Retry-After: 1\r\n")
-        else:
-            self._answer(b"204 No Content")
-        # As after each request: the client has this long to send another.
-        self.setTimeout(self.timeOut)
-        return True
-
-    def _answer(self, status: bytes, text: str = "", fields: bytes = b"") -> None:
-        """
-        Answer a request as its resource would.
-
-        @param text: The line of the body, without its end; empty for no body.
-        @param fields: Further header fields.
-        """
-        body = b""
-        if text:
-            body = text.encode("utf-8") + b"\n"
-            fields += b"Content-Type: text/plain; charset=utf-8\r\n"
-        answer = (
-            b"HTTP/1.1 %s\r\nServer: %s\r\nDate: %s\r\n%sContent-Length: %d\r\n\r\n%s"
-            % (status, SERVER, self.site.date(), fields, len(body), body)
-        )
-        if not self._queued:
-            answer = answer[_sendNow(self.transport, answer) :]
-        if answer:
-            # What is sent next has to wait for it.
-            self._queued = True
-            cast(ITransport, self.transport).write(answer)
 
     def _endsLine(self, data: bytes) -> bool:
         """
@@ -724,7 +608,6 @@ class RecordSite(QuietSite):
 
     @ivar intake: Takes what is sent.
     @ivar maxRecord: The largest body or query taken, in bytes.
-    @ivar restricted: Whether not everybody may send.
     """
 
     protocol = _RecordChannel  # type: ignore[assignment]
@@ -746,23 +629,26 @@ class RecordSite(QuietSite):
         """
         super().__init__(
             RecordResource(intake, maxRecord, passwords),
+            timeout=IDLE,
             reactor=reactor,
             parsePOSTFormSubmission=False,
         )
         self.intake = intake
         self.maxRecord = maxRecord
-        self.restricted = passwords is not None
+        self._restricted = passwords is not None
         self.unfinished = unfinished or Unfinished(reactor)
-
-    def date(self) -> bytes:
-        """
-        Tell the time, for the head of an answer.
-        """
-        return _date(int(self.reactor.seconds()))
 
     def buildProtocol(self, addr: Any) -> Any:
         """
-        Make the channel of one connection.
+        Make the protocol of one connection.
+        """
+        return (
+            self.buildChannel(addr) if self._restricted else StockRequests(self, addr)
+        )
+
+    def buildChannel(self, addr: Any) -> Any:
+        """
+        Make a channel for any requests.
         """
         channel = super().buildProtocol(addr)
         channel.MAX_LENGTH = channel.totalHeadersSize = self.maxRecord + _HEADERS

@@ -8,10 +8,12 @@ import os
 import socket
 from ipaddress import ip_address
 from os import fsdecode
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import Logger
+
+_IP: Final = (IPv4Address, IPv6Address)
 
 
 def peerName(peer: Any, host: Any) -> str:
@@ -31,6 +33,15 @@ def peerName(peer: Any, host: Any) -> str:
         if isinstance(address, UNIXAddress) and address.name:
             return printable(fsdecode(address.name))
     return "unknown"
+
+
+def senderName(transport: Any) -> str:
+    """
+    Name the sender who is at the other end of a transport, as L{peerName} does.
+    """
+    peer = transport.getPeer()
+    # To ask for this end is a system call.
+    return peerName(peer, None if isinstance(peer, _IP) else transport.getHost())
 
 
 def hostName(host: Any) -> str:

@@ -226,6 +226,13 @@ class Connection(ProtocolWrapper):
             self._address = super().getHost()
         return self._address
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        Send at once, or gather, unless the transport is lost and has no socket.
+        """
+        if self._lost is None:
+            cast(ITCPTransport, self.transport).setTcpNoDelay(enabled)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Count the connection out, when all that was read of it is handed on.

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from logrecv.inputs.peers import peerName
+from logrecv.inputs.peers import senderName
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
 from logrecv.wire.errors import INCOMPLETE, TOO_LONG
@@ -83,8 +83,7 @@ class RecordProtocol(Protocol):
         # Not in connectionMade: behind haproxy the client is known only from
         # its first bytes on.
         if self._peer is None:
-            assert self.transport is not None
-            self._peer = peerName(self.transport.getPeer(), self.transport.getHost())
+            self._peer = senderName(self.transport)
         return self._peer
 
     def _pauseUntil(self, relief: Deferred[None]) -> None:

@@ -4,21 +4,14 @@ Tests for L{logrecv.inputs.http}.
 
 from __future__ import annotations
 
-import re
 from io import StringIO
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from treq.testing import StubTreq
-from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.tcp import Connection as TCPConnection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import globalLogPublisher
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -273,6 +266,15 @@ class RecordSiteTests(SynchronousTestCase):
         channel.makeConnection(transport)
         return channel, transport
 
+    def connectChannel(self) -> tuple[Any, StringTransport]:
+        """
+        Make a connection that goes the long way from the beginning.
+        """
+        channel = self.site.buildChannel(None)
+        transport = StringTransport()
+        channel.makeConnection(transport)
+        return channel, transport
+
     def send(self, data: bytes) -> tuple[bytes, bool]:
         """
         Send bytes on a new connection.
@@ -521,7 +523,7 @@ class RecordSiteTests(SynchronousTestCase):
         than there is room for; it is closed when it has done so for too long,
         and goes on where it was when it reads them.
         """
-        channel, transport = self.connect()
+        channel, transport = self.connectChannel()
         request = b"GET /?msg=a HTTP/1.1\r\nHost: x\r\n\r\n"
         channel.pauseProducing()  # As a transport does that has enough.
         channel.dataReceived(request * 3)
@@ -540,7 +542,7 @@ class RecordSiteTests(SynchronousTestCase):
         Requests that came in one read are not handled past the point where the
         transport has enough of their answers.
         """
-        channel, transport = self.connect()
+        channel, transport = self.connectChannel()
         write = transport.writeSequence
 
         def full(data: list[bytes]) -> None:
@@ -611,293 +613,3 @@ class RecordSiteTests(SynchronousTestCase):
         self.send(b"GET /?%s HTTP/1.1\r\nHost: x\r\n\r\n" % form().encode())
         self.assertEqual(log.getvalue(), "")
         self.site.stopFactory()
-
-
-def stock(body: bytes | str | None, target: str = "/", *fields: str) -> bytes:
-    """
-    Make a request as C{HTTPHandler} sends it.
-
-    @param body: The body of a POST; L{None} for a GET.
-    @param fields: Further header fields.
-    """
-    head = [
-        f"{'GET' if body is None else 'POST'} {target} HTTP/1.1",
-        "Host: logs.example:9022",
-        "Accept-Encoding: identity",
-    ]
-    data = body.encode() if isinstance(body, str) else body or b""
-    if body is not None:
-        head.append("Content-type: application/x-www-form-urlencoded")
-        head.append(f"Content-length: {len(data)}")
-    return "\r\n".join([*head, *fields, "", ""]).encode() + data
-
-
-class ShortWayTests(SynchronousTestCase):
-    """
-    Tests for the short way of stock requests.
-    """
-
-    def setUp(self) -> None:
-        """
-        Make a site.
-        """
-        self.start(MemorySink())
-
-    def start(self, sink: MemorySink) -> None:
-        """
-        Make a site.
-        """
-        self.reactor = MemoryReactorClock()
-        self.sink = sink
-        self.intake = Intake(sink, self.reactor)
-        self.site = RecordSite(self.intake, self.reactor, 1000)
-
-    def connect(self) -> tuple[Any, StringTransport]:
-        """
-        Make a connection.
-        """
-        channel = self.site.buildProtocol(None)
-        transport = StringTransport()
-        channel.makeConnection(transport)
-        return channel, transport
-
-    def outcome(self, *pieces: bytes) -> tuple[bytes, bool, list[Any], list[Any]]:
-        """
-        Send pieces on a new connection.
-
-        @return: The response without its date, whether the connection was
-            closed, the records, and the counts.
-        """
-        self.start(type(self.sink)())
-        if isinstance(self.sink, PressureSink):
-            self.sink.press()
-            self.intake.takeForm(b"msg=before", "x")
-        channel, transport = self.connect()
-        for piece in pieces:
-            channel.dataReceived(piece)
-        response = re.sub(rb"Date: [^\r]*", b"Date: then", transport.value())
-        counts = [
-            (tally.received, tally.accepted, tally.rejected)
-            for tally in self.intake.tallies.values()
-        ]
-        return response, transport.disconnecting, self.sink.records, counts
-
-    def test_short(self) -> None:
-        """
-        A stock request makes neither a request nor anything of a resource.
-        """
-        self.site.requestFactory = None  # type: ignore[assignment]
-        channel, transport = self.connect()
-        credentials = "Authorization: Basic YTpi"
-        for request in [
-            stock(form("first")),
-            stock(form("second"), "/a/b.c", credentials),
-            stock(None, f"/x/?{form('third')}"),
-        ]:
-            channel.dataReceived(request)
-        self.assertEqual(transport.value().count(b"HTTP/1.1 204 No Content\r\n"), 3)
-        self.assertEqual(
-            [record.message for record in self.sink.records],
-            ["first", "second", "third"],
-        )
-
-    def test_asTheLongWay(self) -> None:
-        """
-        Whatever comes in one piece is answered, taken and counted as it is where
-        it comes in two, which always is the long way.
-        """
-        short = stock(form())
-        requests = [
-            short,
-            stock(None, f"/?{form('user %s', 'alice')}"),
-            stock(None, "/records?msg=a"),
-            stock("a=1"),
-            stock(None, "/?a=1"),
-            stock(""),
-            stock(None, "/?"),
-            stock(None, "/"),
-            stock(b"msg=\xff%FF"),
-            stock("msg=" + "x" * 996),
-            stock("msg=" + "x" * 997),
-            stock(None, "/?msg=" + "x" * 997),
-            stock('{"message": "json"}', "/records"),
-            stock(form(), "/records"),
-            stock(form(), "/?msg=other"),
-            stock(form(), "/", "Connection: close"),
-            stock(form(), "/", "Expect: 100-continue"),
-            stock(form(), "/", "Transfer-Encoding: chunked"),
-            stock(form(), "/", "Content-length: 3"),
-            stock(None, "/?msg=a", "Content-length: 3"),
-            stock(None, "/?msg=a", "Content-length: 3") + b"abc",
-            stock(None, "/?msg=a;b"),
-            stock(None, "/?msg=a b"),
-            stock(form()).replace(b"HTTP/1.1", b"HTTP/1.0"),
-            stock(form()).replace(b"length: ", b"length: +"),
-            short * 2,
-            short + stock(None, "/?msg=b"),
-            stock(None, "/?msg=b") + short,
-            short + b"\r\n",
-            short[:-1],
-        ]
-        for sink in (MemorySink, PressureSink):
-            self.sink = sink()
-            for request in requests:
-                expected = self.outcome(request[:20], request[20:])
-                self.assertEqual(self.outcome(request), expected, request)
-
-    @given(
-        st.lists(st.sampled_from(["a", "bb", None]), min_size=1, max_size=4),
-        st.data(),
-    )
-    def test_anyPieces(self, messages: list[str | None], data: st.DataObject) -> None:
-        """
-        However requests come in pieces, each is taken once and in its order.
-        """
-        stream = b"".join(
-            stock(None, "/?msg=get") if message is None else stock(f"msg={message}")
-            for message in messages
-        )
-        cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=5))
-        ends = [*sorted(cuts), len(stream)]
-        pieces = [
-            stream[start:end] for start, end in zip([0, *ends], ends, strict=False)
-        ]
-        response, closed, records, _ = self.outcome(*filter(None, pieces))
-        self.assertEqual(
-            [record.message for record in records],
-            ["get" if message is None else message for message in messages],
-        )
-        self.assertEqual(response.count(b" 204 "), len(messages))
-        self.assertFalse(closed)
-
-    def test_quiet(self) -> None:
-        """
-        A connection that is kept is closed when no further request has come for
-        as long as the site allows.
-        """
-        channel, transport = self.connect()
-        timeOut = self.site.timeOut
-        assert timeOut is not None
-        self.reactor.advance(timeOut - 1)
-        channel.dataReceived(stock(form()))
-        self.reactor.advance(timeOut - 1)
-        self.assertFalse(transport.disconnecting)
-        self.reactor.advance(1)
-        self.assertTrue(transport.disconnecting)
-
-    def test_answersNotRead(self) -> None:
-        """
-        A client that does not read its answers is not answered any further.
-        """
-        channel, _ = self.connect()
-        channel.dataReceived(stock(form()))
-        channel.pauseProducing()  # As a transport does that has enough.
-        channel.dataReceived(stock(form()))
-        self.assertEqual(len(self.sink.records), 1)
-        channel.resumeProducing()
-        self.assertEqual(len(self.sink.records), 2)
-
-
-class Narrow(TCPConnection):
-    """
-    A TCP connection that sends four bytes, and then no more.
-
-    @ivar sent: What it sent at once.
-    @ivar queued: What it was given to send when it can.
-    """
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.queued = b""
-        self.connected = 1
-
-    def writeSomeData(self, data: bytes) -> int | Exception:
-        """
-        Send.
-        """
-        if self.sent == b"before":
-            return ConnectionLost()
-        self.sent += data[:4]
-        return 4
-
-    def write(self, data: bytes) -> None:
-        """
-        Queue.
-        """
-        self.queued += data
-
-    def getPeer(self) -> IPv4Address:
-        """
-        Be somebody.
-        """
-        return IPv4Address("TCP", "127.0.0.1", 1)
-
-    getHost = getPeer
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """
-        Do nothing.
-        """
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """
-        Do nothing.
-        """
-
-
-class SendNowTests(SynchronousTestCase):
-    """
-    Tests for how the answers of the short way are sent.
-    """
-
-    def send(self, transport: Any, requests: int = 1) -> None:
-        """
-        Send requests to a channel on a transport.
-        """
-        sink = MemorySink()
-        reactor = MemoryReactorClock()
-        channel = RecordSite(Intake(sink, reactor), reactor).buildProtocol(None)
-        channel.makeConnection(transport)
-        for _ in range(requests):
-            channel.dataReceived(stock(form()))
-        self.assertEqual(len(sink.records), requests)
-
-    def test_rest(self) -> None:
-        """
-        What there is no room for is queued, and what is sent later as well.
-        """
-        transport = Narrow()
-        self.send(transport, 2)
-        self.assertEqual(transport.sent, b"HTTP")
-        first, second, *more = transport.queued.split(b"\r\n\r\n")
-        self.assertTrue(first.startswith(b"/1.1 204 "))
-        self.assertTrue(second.startswith(b"HTTP/1.1 204 "))
-        self.assertEqual(more, [b""])
-
-    def test_lost(self) -> None:
-        """
-        What cannot be sent since the connection is lost is left to the reactor,
-        which finds out; nothing is sent on one that is known to be lost.
-        """
-        transport = Narrow()
-        transport.sent = b"before"
-        self.send(transport)
-        self.assertEqual(transport.sent, b"before")
-        self.assertTrue(transport.queued.startswith(b"HTTP/1.1 204 "))
-        transport = Narrow()
-        transport.connected = 0
-        self.send(transport)
-        self.assertEqual(transport.sent, b"")
-
-    def test_encrypted(self) -> None:
-        """
-        What encrypts is never gone around.
-        """
-        transport = Narrow()
-        transport.TLS = True
-        self.send(transport)
-        self.assertEqual(transport.sent, b"")
-        wrapper = ProtocolWrapper(WrappingFactory(Factory()), Protocol())
-        wrapper.transport = transport = Narrow()
-        self.send(wrapper)
-        self.assertEqual(transport.sent, b"")

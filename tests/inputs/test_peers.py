@@ -5,14 +5,15 @@ Tests for L{logrecv.inputs.peers}.
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.inputs.peers import peerName
+from logrecv.inputs.peers import peerName, senderName
 
 
 class PeerNameTests(SynchronousTestCase):
     """
-    Tests for L{peerName}.
+    Tests for L{peerName} and L{senderName}.
     """
 
     def test_names(self) -> None:
@@ -30,3 +31,18 @@ class PeerNameTests(SynchronousTestCase):
             (object(), object(), "unknown"),
         ]:
             self.assertEqual(peerName(peer, host), name)
+
+    def test_ofTransports(self) -> None:
+        """
+        What is at the other end of a transport has the same name, and this end is
+        asked for only where it makes a difference.
+        """
+        for peer, host, name in [
+            (IPv4Address("TCP", "10.0.0.1", 5000), None, "10.0.0.1:5000"),
+            (IPv6Address("TCP", "::1", 5000), None, "[::1]:5000"),
+            (UNIXAddress(None), UNIXAddress("/run/log.sock"), "/run/log.sock"),
+        ]:
+            transport = StringTransport(host, peer)
+            if host is None:
+                transport.getHost = None  # type: ignore[method-assign,assignment]
+            self.assertEqual(senderName(transport), name)

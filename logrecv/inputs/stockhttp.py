@@ -1,0 +1,206 @@
+"""
+The short way of HTTP.
+
+Nearly all requests are a stock C{HTTPHandler}'s, and the only one of their
+connection.  They need neither a channel nor a request nor a resource, which would
+cost more than their records do.  Whatever else comes goes the long way: see
+L{logrecv.inputs.http}.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, Protocol, cast
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocol,
+    IReactorTime,
+    ITCPTransport,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol as ConnectionProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection as TCPConnection
+from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
+from twisted.web.server import version as SERVER
+
+from logrecv.inputs.peers import senderName
+from logrecv.inputs.streams import Connection
+from logrecv.intake import Intake, UnderPressure
+from logrecv.wire.errors import WireError
+
+#: Header fields of a stock handler that say nothing about how its request is to
+#: be read.
+_OTHER_FIELDS: Final = rb"(?:(?:Host|Accept-Encoding|Authorization): [ -~]*\r\n){0,4}"
+
+#: The head of a request as C{HTTPHandler} writes it, with the whole record where
+#: that is a query.
+_STOCK: Final = re.compile(
+    rb"(?:POST (?P<path>/[\w./~-]*)|GET /[\w./~-]*\?(?P<query>[\w.~%+&=-]+))"
+    rb" HTTP/1\.1\r\n"
+    + _OTHER_FIELDS
+    + rb"(?:Content-type: application/x-www-form-urlencoded\r\n"
+    rb"Content-length: (?P<length>[0-9]{1,9})\r\n" + _OTHER_FIELDS + rb")?\r\n"
+)
+
+#: Seconds that a connection may be quiet between two requests, as those of Twisted's
+#: sites.
+IDLE: Final = 60.0
+
+#: Writes a time, in seconds since the epoch; most often the one it wrote last.
+_date: Final = lru_cache(1)(datetimeToString)
+
+
+class IStockSite(Protocol):
+    """
+    What is to be known of the site that is asked.
+
+    @ivar intake: Takes what is sent.
+    @ivar maxRecord: The largest body or query taken, in bytes.
+    @ivar reactor: Tells the time.
+    """
+
+    intake: Intake
+    maxRecord: int
+    reactor: IReactorTime
+
+    def buildChannel(self, addr: IAddress | None) -> IProtocol:
+        """
+        Make what goes the long way.
+        """
+
+
+def _stockForm(data: bytes) -> bytes | None:
+    """
+    Find the form in a request that C{HTTPHandler} sent.
+
+    @param data: What has come of a connection.
+    @return: The form; L{None} if this is anything else than one whole request, or
+        could be.
+    """
+    head = _STOCK.match(data)
+    if head is None:
+        return None
+    path, query, length = head.groups()
+    if query is not None:
+        return query if length is None and head.end() == len(data) else None
+    # To there JSON is sent as well, and under the type of forms too.
+    if length is None or path == b"/records":
+        return None
+    return data[head.end() :] if len(data) - head.end() == int(length) else None
+
+
+def _sendNow(transport: object, data: bytes) -> int:
+    """
+    Send without asking the reactor first when there is room, which costs more
+    than to send.  Nothing that was written before may be waiting.
+
+    @param transport: What a client is connected to.
+    @return: How many bytes were sent.
+    """
+    if isinstance(transport, Connection):
+        transport = transport.transport
+    # Not what encrypts, nor what only passes on attributes of one of these.
+    if not isinstance(transport, TCPConnection) or transport.TLS:
+        return 0
+    if not transport.connected:
+        return 0
+    sent = transport.writeSomeData(data)
+    # Not a number if the connection is lost, of which the reactor will tell.
+    return sent if isinstance(sent, int) else 0
+
+
+class StockRequests(ConnectionProtocol):
+    """
+    An HTTP connection on which nothing has come yet but whole stock requests, the
+    answers to which were sent at once.  It becomes that of a channel as soon as
+    something else comes, or an answer has to wait.
+    """
+
+    _idle: IDelayedCall
+    _channel: IProtocol | None = None
+
+    def __init__(self, site: IStockSite, address: IAddress | None) -> None:
+        """
+        @param address: Where the client is.
+        """
+        self._site = site
+        self._address = address
+
+    def connectionMade(self) -> None:
+        """
+        Wait for a request.
+        """
+        self._idle = self._site.reactor.callLater(IDLE, self._timedOut)
+
+    def _timedOut(self) -> None:
+        # Not loseConnection, which would wait until all answers are read.
+        cast(ITCPTransport, self.transport).abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take a stock request, or leave what has come to the channel.
+        """
+        if self._channel is None:
+            form = _stockForm(data)
+            if form is not None and len(form) <= self._site.maxRecord:
+                self._take(form)
+                return
+        self._goLong().dataReceived(data)
+
+    def _take(self, form: bytes) -> None:
+        try:
+            self._site.intake.takeForm(form, senderName(self.transport))
+        except WireError as error:
+            self._answer(b"400 Bad Request", str(error))
+        except UnderPressure as error:
+            self._answer(b"503 Service Unavailable", str(error), b"Retry-After: 1\r\n")
+        else:
+            self._answer(b"204 No Content")
+
+    def _answer(self, status: bytes, text: str = "", fields: bytes = b"") -> None:
+        """
+        Answer a request as its resource would.
+
+        @param text: The line of the body, without its end; empty for no body.
+        @param fields: Further header fields.
+        """
+        body = b""
+        if text:
+            body = text.encode("utf-8") + b"\n"
+            fields += b"Content-Type: text/plain; charset=utf-8\r\n"
+        date = _date(int(self._site.reactor.seconds()))
+        answer = (
+            b"HTTP/1.1 %s\r\nServer: %s\r\nDate: %s\r\n%sContent-Length: %d\r\n\r\n%s"
+            % (status, SERVER, date, fields, len(body), body)
+        )
+        answer = answer[_sendNow(self.transport, answer) :]
+        if answer:
+            # What comes next has to wait for it, and a channel knows how to.
+            self._goLong()
+            cast(ITransport, self.transport).write(answer)
+        else:
+            self._idle.reset(IDLE)
+
+    def _goLong(self) -> IProtocol:
+        """
+        Give the channel, which there is from now on.
+        """
+        if self._channel is None:
+            self._idle.cancel()
+            self._channel = self._site.buildChannel(self._address)
+            self._channel.makeConnection(cast(ITransport, self.transport))
+        return self._channel
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Wait no longer.
+        """
+        if self._channel is not None:
+            self._channel.connectionLost(reason)
+        elif self._idle.active():
+            self._idle.cancel()
