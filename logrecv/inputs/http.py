@@ -23,9 +23,10 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from logrecv.batches import isName
 from logrecv.inputs import page
+from logrecv.inputs.idle import IdleConnections
 from logrecv.inputs.passwords import Busy, PasswordFile
 from logrecv.inputs.peers import peerName
-from logrecv.inputs.stockhttp import IDLE, StockRequests
+from logrecv.inputs.stockhttp import StockRequests
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake, UnderPressure
 from logrecv.web import Pages, QuietSite, answer
@@ -57,6 +58,10 @@ _REALM: Final = b"logrecv"
 #: Bytes of request line and headers beyond the record that a GET carries.
 #: HTTPHandler sends some 200; credentials and proxies add theirs.
 _HEADERS: Final = 16384
+
+#: Seconds that a connection may be idle between two requests, as those of Twisted's
+#: own sites.
+IDLE: Final = 60.0
 
 #: Header fields of one request.  HTTPHandler sends 5.
 _HEADER_FIELDS: Final = 100
@@ -608,6 +613,7 @@ class RecordSite(QuietSite):
 
     @ivar intake: Takes what is sent.
     @ivar maxRecord: The largest body or query taken, in bytes.
+    @ivar idle: Closes connections on which nothing has come but stock requests.
     """
 
     protocol = _RecordChannel  # type: ignore[assignment]
@@ -636,6 +642,7 @@ class RecordSite(QuietSite):
         self.intake = intake
         self.maxRecord = maxRecord
         self._restricted = passwords is not None
+        self.idle = IdleConnections(reactor, IDLE)
         self.unfinished = unfinished or Unfinished(reactor)
 
     def buildProtocol(self, addr: Any) -> Any:

@@ -15,7 +15,6 @@ from typing import Final, Protocol, cast
 
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IProtocol,
     IReactorTime,
     ITCPTransport,
@@ -28,6 +27,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import version as SERVER
 
+from logrecv.inputs.idle import IdleConnections
 from logrecv.inputs.peers import senderName
 from logrecv.inputs.streams import Connection
 from logrecv.intake import Intake, UnderPressure
@@ -47,10 +47,6 @@ _STOCK: Final = re.compile(
     rb"Content-length: (?P<length>[0-9]{1,9})\r\n" + _OTHER_FIELDS + rb")?\r\n"
 )
 
-#: Seconds that a connection may be quiet between two requests, as those of Twisted's
-#: sites.
-IDLE: Final = 60.0
-
 #: Writes a time, in seconds since the epoch; most often the one it wrote last.
 _date: Final = lru_cache(1)(datetimeToString)
 
@@ -62,11 +58,13 @@ class IStockSite(Protocol):
     @ivar intake: Takes what is sent.
     @ivar maxRecord: The largest body or query taken, in bytes.
     @ivar reactor: Tells the time.
+    @ivar idle: Closes those on which nothing comes.
     """
 
     intake: Intake
     maxRecord: int
     reactor: IReactorTime
+    idle: IdleConnections
 
     def buildChannel(self, addr: IAddress | None) -> IProtocol:
         """
@@ -121,7 +119,6 @@ class StockRequests(ConnectionProtocol):
     something else comes, or an answer has to wait.
     """
 
-    _idle: IDelayedCall
     _channel: IProtocol | None = None
 
     def __init__(self, site: IStockSite, address: IAddress | None) -> None:
@@ -135,9 +132,12 @@ class StockRequests(ConnectionProtocol):
         """
         Wait for a request.
         """
-        self._idle = self._site.reactor.callLater(IDLE, self._timedOut)
+        self._site.idle.begin(self)
 
-    def _timedOut(self) -> None:
+    def timedOut(self) -> None:
+        """
+        Close the connection.
+        """
         # Not loseConnection, which would wait until all answers are read.
         cast(ITCPTransport, self.transport).abortConnection()
 
@@ -184,14 +184,14 @@ class StockRequests(ConnectionProtocol):
             self._goLong()
             cast(ITransport, self.transport).write(answer)
         else:
-            self._idle.reset(IDLE)
+            self._site.idle.begin(self)
 
     def _goLong(self) -> IProtocol:
         """
         Give the channel, which there is from now on.
         """
         if self._channel is None:
-            self._idle.cancel()
+            self._site.idle.end(self)
             self._channel = self._site.buildChannel(self._address)
             self._channel.makeConnection(cast(ITransport, self.transport))
         return self._channel
@@ -200,7 +200,7 @@ class StockRequests(ConnectionProtocol):
         """
         Wait no longer.
         """
-        if self._channel is not None:
+        if self._channel is None:
+            self._site.idle.end(self)
+        else:
             self._channel.connectionLost(reason)
-        elif self._idle.active():
-            self._idle.cancel()

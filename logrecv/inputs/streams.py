@@ -24,6 +24,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import Connection as TCPConnection
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
@@ -83,9 +84,10 @@ class Connection(ProtocolWrapper):
         Count the connection and hand it on.
         """
         self.factory.tally.connections += 1
-        self.host = hostOf(transport.getPeer())
         self.factory.admission.enter(self.host)
-        if INegotiated.providedBy(transport):
+        # Of a socket all is known from the beginning.
+        self._begun = isinstance(transport, TCPConnection)
+        if not self._begun and INegotiated.providedBy(transport):
             self._handshake = self.factory.clock.callLater(
                 DEADLINE, self._handshakeLate
             )
@@ -313,12 +315,15 @@ class Connections(WrappingFactory):
         """
         Let a connection in, or refuse it.
         """
-        refusal = self.admission.refusal(hostOf(addr))
+        host = hostOf(addr)
+        refusal = self.admission.refusal(host)
         if refusal is not None:
             self.tally.refuse(refusal)
             # Not None: what TLS and haproxy put around this expects a protocol.
             return _Refused()
-        return super().buildProtocol(addr)
+        connection = cast(Connection, super().buildProtocol(addr))
+        connection.host = host
+        return connection
 
     async def drain(self, limit: float = DRAIN) -> None:
         """

@@ -19,8 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
-from logrecv.inputs.http import RecordSite
-from logrecv.inputs.stockhttp import IDLE
+from logrecv.inputs.http import IDLE, RecordSite
 from logrecv.inputs.streams import Connections
 from logrecv.inputs.turns import Turns
 from logrecv.intake import Intake

@@ -1,0 +1,98 @@
+"""
+Tests for L{logrecv.inputs.idle}.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from logrecv.inputs.idle import IdleConnections
+
+
+@define(eq=False, slots=False)
+class Idle:
+    """
+    Notes when its time was over.
+    """
+
+    clock: Clock
+    closed: list[float] = field(factory=list)
+
+    def timedOut(self) -> None:
+        """
+        Note it.
+        """
+        self.closed.append(self.clock.seconds())
+
+
+class IdleConnectionsTests(SynchronousTestCase):
+    """
+    Tests for L{IdleConnections}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Allow ten seconds.
+        """
+        self.clock = Clock()
+        self.idle = IdleConnections(self.clock, 10.0)
+
+    def begin(self) -> Idle:
+        """
+        Make a connection that is idle from now on.
+        """
+        connection = Idle(self.clock)
+        self.idle.begin(connection)
+        return connection
+
+    def test_close(self) -> None:
+        """
+        Each is closed when its own time is over, and once.
+        """
+        connections = []
+        for _ in range(3):
+            connections.append(self.begin())
+            self.clock.advance(3)
+        self.clock.pump([1] * 40)
+        self.assertEqual(
+            [each.closed for each in connections], [[10.0], [13.0], [16.0]]
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_again(self) -> None:
+        """
+        Time begins anew for one that has become idle again.
+        """
+        first, second = self.begin(), self.begin()
+        self.clock.advance(6)
+        self.idle.begin(first)
+        self.clock.pump([1] * 20)
+        self.assertEqual((first.closed, second.closed), ([16.0], [10.0]))
+
+    def test_end(self) -> None:
+        """
+        One that is idle no more is not closed, and when there are none nothing is
+        waited for.
+        """
+        first, second = self.begin(), self.begin()
+        self.clock.advance(1)
+        self.idle.end(first)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.idle.end(second)
+        self.idle.end(second)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(20)
+        self.assertEqual((first.closed, second.closed), ([], []))
+
+    def test_endWhileClosing(self) -> None:
+        """
+        One that ends itself when its time is over, as connections do, takes no
+        others with it.
+        """
+        first, second = self.begin(), self.begin()
+        first.timedOut = lambda: self.idle.end(first)  # type: ignore[method-assign]
+        self.clock.advance(10)
+        self.assertEqual(second.closed, [10.0])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
