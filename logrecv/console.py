@@ -184,7 +184,7 @@ class Console:
         outputs: Sequence[OutputTally],
         quarantine: QuarantineTally | None = None,
         batches: RepeatedBatches | None = None,
-        refresh: Callable[[], Deferred[str | None]] = _upToDate,
+        refresh: Callable[[], Deferred[str | None]] | None = None,
         collectors: Sequence[Collector] = (),
     ) -> None:
         """
@@ -196,7 +196,7 @@ class Console:
             L{Deferred} fires with what is wrong with them, if anything is.
         @param collectors: What has metrics of its own.
         """
-        self._refresh = refresh
+        self._refresh = refresh or _upToDate
         tallies = TallyCollector(
             inputs, outputs, quarantine or QuarantineTally(), batches or Batches()
         )

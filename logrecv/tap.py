@@ -19,12 +19,10 @@ from twisted.python.usage import UsageError
 
 from logrecv import __version__
 from logrecv.batches import Batches, StoredBatches
-from logrecv.console import Console
-from logrecv.counters import InputTally, OutputTally, makeTallies
+from logrecv.counters import InputTally, OutputTally, QuarantineTally, makeTallies
 from logrecv.descriptions import sizeInBytes
 from logrecv.inputs.admission import Admission, network
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
-from logrecv.inputs.http import RecordSite
 from logrecv.inputs.passwords import PasswordFile
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
@@ -45,10 +43,10 @@ from logrecv.process import CommandLineService, WholeService, raiseFileLimit
 from logrecv.quarantine import KeepNothing, Quarantine, Segments, usableDirectory
 from logrecv.service import ReceiverService
 from logrecv.share import Share, spoolNumbers
-from logrecv.web import QuietSite
 from logrecv.workers.balance import MOST
 
 if TYPE_CHECKING:
+    from logrecv.console import Collector, RepeatedBatches
     from logrecv.workers.supervisor import Supervisor
 
 #: The standard ports of C{logging.handlers}, on loopback; the console beside
@@ -377,9 +375,13 @@ class _Inputs:
             inputs.append(self._stream(address, records, "tcp", turns))
         for each in options["udp"]:
             inputs.append(self._datagrams(each))
-        for address in options["http"]:
+        if options["http"]:
+            # Who serves no HTTP is to start fast: this takes a third of the time.
+            from logrecv.inputs.http import RecordSite
+
             site = RecordSite(intake, reactor, maxRecord, unfinished, passwords)
-            inputs.append(self._stream(address, site, "http", turns))
+            for address in options["http"]:
+                inputs.append(self._stream(address, site, "http", turns))
         return inputs
 
     def _datagrams(self, address: DatagramAddress) -> DatagramInput:
@@ -421,10 +423,27 @@ def _isRestricted(options: Options, via: str, encrypted: bool = False) -> bool:
     )
 
 
-def _makeConsoles(options: Options, console: Console) -> list[IService]:
+def _makeConsoles(
+    options: Options,
+    inputs: Sequence[InputTally],
+    outputs: Sequence[OutputTally],
+    quarantine: QuarantineTally,
+    batches: RepeatedBatches,
+    refresh: Callable[[], Deferred[str | None]] | None = None,
+    collectors: Sequence[Collector] = (),
+) -> list[IService]:
     """
     Make what shows the console on each of its addresses.
+
+    The parameters are those of L{logrecv.console.Console}.
     """
+    if not options["console"]:
+        return []
+    # As with HTTP.
+    from logrecv.console import Console
+    from logrecv.web import QuietSite
+
+    console = Console(inputs, outputs, quarantine, batches, refresh, collectors)
     reactor = options["reactor"]
     site = QuietSite(console.resource(), reactor=reactor)
     connections = Connections(site, InputTally("console"), reactor)
@@ -462,13 +481,13 @@ def makeReceiver(options: Options) -> Receiver:
     outputs: Sequence[OutputTally] = options["outputs"].tallies
     intake = Intake(sink, options["reactor"], quarantine=quarantine, batches=batches)
     tallies = list(intake.tallies.values())
-    console = Console(tallies, outputs, quarantine.tally, batches)
+    consoles = _makeConsoles(options, tallies, outputs, quarantine.tally, batches)
     keepers = [each for each in [quarantine, batches] if IService.providedBy(each)]
     candidates = [*options["outputs"].sinks, options["passwords"]]
     service = ReceiverService(
         sink,
         _Inputs(options, intake).make(),
-        [*_makeConsoles(options, console), *keepers],
+        [*consoles, *keepers],
         tallies=outputs,
         drain=options["drainSeconds"],
         clock=options["reactor"],
@@ -514,7 +533,8 @@ def makeSupervisor(options: Options) -> Supervisor:
         spools=options["outputs"].spools,
         drain=options["drainSeconds"],
     )
-    console = Console(
+    supervisor.consoles = _makeConsoles(
+        options,
         totals.inputs,
         totals.outputs,
         totals.quarantine,
@@ -522,7 +542,6 @@ def makeSupervisor(options: Options) -> Supervisor:
         refresh=supervisor.refresh,
         collectors=[supervisor.metrics],
     )
-    supervisor.consoles = _makeConsoles(options, console)
     return supervisor
 
 
