@@ -36,7 +36,7 @@ from logrecv.outputs.queue import IWriter, QueuedSink
 from logrecv.outputs.spool import takeStore
 from logrecv.outputs.store import Chunk
 from logrecv.record import JSONValue, Record
-from logrecv.wire.frames import PREFIX
+from logrecv.wire.stockframes import FrameEncoder
 
 #: The pickle protocol of C{SocketHandler.makePickle}.
 PICKLE_PROTOCOL: Final = 1
@@ -49,7 +49,6 @@ EXTRA: Final = "extra"
 WRITE_SIZE: Final = 64 * 1024
 
 _LENGTH: Final = Struct(">L")
-_NO_LENGTH: Final = bytes(PREFIX)
 
 #: Seconds to the first attempt to connect again, and between attempts at most,
 #: each before up to one second of jitter.
@@ -119,22 +118,21 @@ def encodeFrames(batch: Sequence[Record]) -> bytes:
     the other, save that nothing refers to what was there before: nothing in a
     record is shared.
     """
+    encode = FrameEncoder().encode
+    return b"".join([encode(record) or _pickledFrame(record) for record in batch])
+
+
+def _pickledFrame(record: Record) -> bytes:
+    """
+    Make the bytes of any record.
+    """
     buffer = BytesIO()
     pickler = Pickler(buffer, PICKLE_PROTOCOL)
     # Without a memo.
     pickler.fast = True
-    write, dump, tell = buffer.write, pickler.dump, buffer.tell
-    ends = []
-    for record in batch:
-        write(_NO_LENGTH)
-        dump(makeAttributes(record))
-        ends.append(tell())
-    frames = buffer.getbuffer()
-    start = 0
-    for end in ends:
-        _LENGTH.pack_into(frames, start, end - start - PREFIX)
-        start = end
-    return bytes(frames)
+    pickler.dump(makeAttributes(record))
+    pickled = buffer.getvalue()
+    return _LENGTH.pack(len(pickled)) + pickled
 
 
 @implementer(IPullProducer)
