@@ -30,8 +30,9 @@ from twisted.web.server import version as SERVER
 from logrecv.inputs.idle import IdleConnections
 from logrecv.inputs.peers import senderName
 from logrecv.inputs.streams import Connection
+from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake, UnderPressure
-from logrecv.wire.errors import WireError
+from logrecv.wire.errors import INCOMPLETE, WireError
 
 #: Header fields of a stock handler that say nothing about how its request is to
 #: be read.
@@ -58,13 +59,15 @@ class IStockSite(Protocol):
     @ivar intake: Takes what is sent.
     @ivar maxRecord: The largest body or query taken, in bytes.
     @ivar reactor: Tells the time.
-    @ivar idle: Closes those on which nothing comes.
+    @ivar idle: Closes connections on which nothing comes.
+    @ivar unfinished: Keeps account of requests that are under way.
     """
 
     intake: Intake
     maxRecord: int
     reactor: IReactorTime
     idle: IdleConnections
+    unfinished: Unfinished
 
     def buildChannel(self, addr: IAddress | None) -> IProtocol:
         """
@@ -72,24 +75,25 @@ class IStockSite(Protocol):
         """
 
 
-def _stockForm(data: bytes) -> bytes | None:
+def _stockForm(data: bytes) -> tuple[bytes, int] | None:
     """
     Find the form in a request that C{HTTPHandler} sent.
 
     @param data: What has come of a connection.
-    @return: The form; L{None} if this is anything else than one whole request, or
-        could be.
+    @return: What has come of the form, and how long all of it is; L{None} if this is
+        anything else than one request, or could be.
     """
     head = _STOCK.match(data)
     if head is None:
         return None
     path, query, length = head.groups()
+    form = data[head.end() :]
     if query is not None:
-        return query if length is None and head.end() == len(data) else None
+        return (query, len(query)) if length is None and not form else None
     # To there JSON is sent as well, and under the type of forms too.
-    if length is None or path == b"/records":
+    if length is None or path == b"/records" or len(form) > int(length):
         return None
-    return data[head.end() :] if len(data) - head.end() == int(length) else None
+    return form, int(length)
 
 
 def _sendNow(transport: object, data: bytes) -> int:
@@ -119,7 +123,11 @@ class StockRequests(ConnectionProtocol):
     something else comes, or an answer has to wait.
     """
 
+    #: What is read does not depend on whether the client reads.
+    paused = False
     _channel: IProtocol | None = None
+    #: The beginning of a request.
+    _begun: bytes = b""
 
     def __init__(self, site: IStockSite, address: IAddress | None) -> None:
         """
@@ -146,11 +154,32 @@ class StockRequests(ConnectionProtocol):
         Take a stock request, or leave what has come to the channel.
         """
         if self._channel is None:
-            form = _stockForm(data)
-            if form is not None and len(form) <= self._site.maxRecord:
-                self._take(form)
-                return
+            begun, self._begun = self._begun, b""
+            data = begun + data
+            found = _stockForm(data)
+            if found is not None and found[1] <= self._site.maxRecord:
+                form, length = found
+                if len(form) == length:
+                    if begun:
+                        self._site.unfinished.end(self)
+                    self._take(form)
+                    return
+                # HTTPHandler sends the head and the form apart.  A form in more
+                # pieces than one is put together by a channel.
+                if not begun:
+                    self._begun = data
+                    self._site.idle.end(self)
+                    self._site.unfinished.begin(self, len(data))
+                    return
         self._goLong().dataReceived(data)
+
+    def giveUp(self, reason: str) -> None:
+        """
+        See L{logrecv.inputs.unfinished.Unfinisher.giveUp}.
+        """
+        self._begun = b""
+        self._site.intake.reject("http", reason)
+        cast(ITCPTransport, self.transport).abortConnection()
 
     def _take(self, form: bytes) -> None:
         try:
@@ -192,15 +221,19 @@ class StockRequests(ConnectionProtocol):
         """
         if self._channel is None:
             self._site.idle.end(self)
+            self._site.unfinished.end(self)
             self._channel = self._site.buildChannel(self._address)
             self._channel.makeConnection(cast(ITransport, self.transport))
         return self._channel
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Wait no longer.
+        Count a request that was cut off.
         """
-        if self._channel is None:
-            self._site.idle.end(self)
-        else:
+        if self._channel is not None:
             self._channel.connectionLost(reason)
+            return
+        self._site.idle.end(self)
+        if self._begun:
+            self._site.unfinished.end(self)
+            self._site.intake.reject("http", INCOMPLETE)

@@ -22,6 +22,7 @@ from logrecv.counters import InputTally
 from logrecv.inputs.http import IDLE, RecordSite
 from logrecv.inputs.streams import Connections
 from logrecv.inputs.turns import Turns
+from logrecv.inputs.unfinished import DEADLINE
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, PressureSink
 from tests.inputs.test_http import form
@@ -205,6 +206,11 @@ class StockRequestsTests(ShortWayTestCase):
             for request in requests:
                 expected = self.outcome(request[:20], request[20:])
                 self.assertEqual(self.outcome(request), expected, request)
+                head, end, rest = request.partition(b"\r\n\r\n")
+                for at in range(4):
+                    pieces = head + end + rest[:at], rest[at:]
+                    found = self.outcome(*filter(None, pieces))
+                    self.assertEqual(found, expected, pieces)
 
     @given(
         st.lists(st.sampled_from(["a", "bb", None]), min_size=1, max_size=4),
@@ -243,6 +249,48 @@ class StockRequestsTests(ShortWayTestCase):
         self.assertFalse(transport.disconnecting)
         self.reactor.advance(1)
         self.assertTrue(transport.disconnecting)
+
+    def test_twoPieces(self) -> None:
+        """
+        A form that comes behind its head, as C{HTTPHandler} sends it, goes the short
+        way too.
+        """
+        self.site.protocol = None  # type: ignore[assignment]
+        protocol, transport = self.connect()
+        for message in ("first", "second"):
+            self.reactor.advance(IDLE - 1)
+            head, end, body = stock(form(message)).partition(b"\r\n\r\n")
+            protocol.dataReceived(head + end)
+            self.reactor.advance(5)
+            self.assertEqual(self.site.unfinished.held, len(head + end))
+            protocol.dataReceived(body)
+            self.assertEqual(self.site.unfinished.held, 0)
+        self.assertEqual(transport.sent.count(b"HTTP/1.1 204 No Content\r\n"), 2)
+        self.assertFalse(transport.disconnecting)
+        messages = [record.message for record in self.sink.records]
+        self.assertEqual(messages, ["first", "second"])
+
+    def test_cutOff(self) -> None:
+        """
+        A form that does not come is counted: when its client goes, or when it has
+        had its time.
+        """
+        head = stock(form()).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        protocol, transport = self.connect()
+        protocol.dataReceived(head)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        tally = self.intake.tallies["http"]
+        self.assertEqual(tally.rejected, {"incomplete": 1})
+        self.assertEqual(self.site.unfinished.held, 0)
+        protocol, transport = self.connect()
+        protocol.dataReceived(head)
+        self.reactor.pump([1.0] * int(DEADLINE + 1))
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(tally.rejected, {"incomplete": 1, "too-slow": 1})
+        self.assertEqual(tally.received, 2)
+        self.reactor.advance(2)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_gone(self) -> None:
         """
