@@ -28,7 +28,6 @@ from logrecv.outputs.compression import (
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
 from logrecv.outputs.queue import (
     KEYWORDS,
-    PAUSE,
     WRITE_SIZE,
     DaemonThread,
     IBlockingWriter,
@@ -503,7 +502,7 @@ def parseFile(description: Description, surroundings: Surroundings) -> IRecordSi
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output, writer.tend)
     return QueuedSink(
         encode,
-        ThreadedWriter(writer, thread, PAUSE),
+        ThreadedWriter(writer, thread, capacity.pause),
         surroundings.reactor,
         surroundings.tally,
         capacity,

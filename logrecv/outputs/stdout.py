@@ -18,7 +18,6 @@ from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
 from logrecv.outputs.queue import (
     KEYWORDS,
-    PAUSE,
     WRITE_SIZE,
     DaemonThread,
     Gone,
@@ -103,7 +102,7 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
     capacity, store = takeStore(description, surroundings, "drop", formOf(encode))
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output)
     stream = StreamWriter(output.stream, surroundings.share.lock())
-    writer = ThreadedWriter(stream, thread, PAUSE)
+    writer = ThreadedWriter(stream, thread, capacity.pause)
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
         encode,

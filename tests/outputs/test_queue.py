@@ -675,6 +675,15 @@ class CapacityTests(SynchronousTestCase):
         self.assertEqual(capacity, Capacity(512 * 1024, True))
         self.assertEqual(self.take("x:full=drop", "pause").pauses, False)
 
+    def test_pause(self) -> None:
+        """
+        A queue that could be full while a small write is made to take its time is
+        written without.
+        """
+        self.assertEqual(self.take("x").pause, queue.PAUSE)
+        self.assertEqual(self.take("x:queue=64K").pause, queue.PAUSE)
+        self.assertEqual(self.take("x:queue=32K").pause, 0.0)
+
     def test_refused(self) -> None:
         """
         What is neither a size nor one of the words is refused in one line.
