@@ -30,7 +30,7 @@ from logrecv.interfaces import IQuarantine
 from logrecv.record import Origin
 
 if TYPE_CHECKING:
-    from logrecv.outputs.queue import Runner
+    from logrecv.outputs.threads import Runner
 
 #: The reason of an entry that a receiver further on has refused for good.
 REFUSED: Final = "refused"

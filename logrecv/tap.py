@@ -38,7 +38,7 @@ from logrecv.intake import Intake
 from logrecv.interfaces import IQuarantine, IRecordSink, IReopenable
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.parser import OutputFactory
-from logrecv.outputs.queue import DaemonThread
+from logrecv.outputs.threads import DaemonThread
 from logrecv.process import CommandLineService, WholeService, raiseFileLimit
 from logrecv.quarantine import KeepNothing, Quarantine, Segments, usableDirectory
 from logrecv.service import ReceiverService

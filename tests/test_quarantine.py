@@ -25,7 +25,7 @@ from zope.interface.verify import verifyObject
 
 from logrecv.intake import Intake
 from logrecv.interfaces import IQuarantine
-from logrecv.outputs.queue import DaemonThread
+from logrecv.outputs.threads import DaemonThread
 from logrecv.quarantine import (
     QUIET,
     SEGMENTS,

@@ -28,7 +28,7 @@ from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
 from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
-from logrecv.outputs.queue import DaemonThread
+from logrecv.outputs.threads import DaemonThread
 from logrecv.quarantine import DEFAULT_LIMIT, Entry, Quarantine, Segments, Via
 from logrecv.replay import DEFAULTS, Address, Replay, ReplayOptions, address
 from logrecv.testing import MemorySink, makeForm, makePickle

@@ -118,9 +118,9 @@ def _sendNow(transport: object, data: bytes) -> int:
 
 class StockRequests(ConnectionProtocol):
     """
-    An HTTP connection on which nothing has come yet but whole stock requests, the
-    answers to which were sent at once.  It becomes that of a channel as soon as
-    something else comes, or an answer has to wait.
+    An HTTP connection on which nothing has come yet but stock requests, the answers
+    to which were sent at once.  It becomes that of a channel as soon as something
+    else comes, or an answer has to wait.
     """
 
     #: What is read does not depend on whether the client reads.

@@ -26,14 +26,7 @@ from logrecv.outputs.compression import (
     takeCompression,
 )
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
-from logrecv.outputs.queue import (
-    KEYWORDS,
-    WRITE_SIZE,
-    DaemonThread,
-    IBlockingWriter,
-    QueuedSink,
-    ThreadedWriter,
-)
+from logrecv.outputs.queue import KEYWORDS, WRITE_SIZE, QueuedSink
 from logrecv.outputs.rotation import (
     LONGEST_ADDITION,
     NoRotation,
@@ -45,6 +38,12 @@ from logrecv.outputs.rotation import (
     takeSchedule,
 )
 from logrecv.outputs.spool import formOf, takeStore
+from logrecv.outputs.threads import (
+    DaemonThread,
+    IBlockingWriter,
+    ThreadedWriter,
+    pauseFor,
+)
 from logrecv.share import Share
 
 #: Permissions of a file that is made, unless C{mode=} says otherwise: records
@@ -502,7 +501,7 @@ def parseFile(description: Description, surroundings: Surroundings) -> IRecordSi
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output, writer.tend)
     return QueuedSink(
         encode,
-        ThreadedWriter(writer, thread, capacity.pause),
+        ThreadedWriter(writer, thread, pauseFor(capacity.limit)),
         surroundings.reactor,
         surroundings.tally,
         capacity,

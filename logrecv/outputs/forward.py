@@ -32,9 +32,10 @@ from zope.interface import implementer
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import Surroundings
-from logrecv.outputs.queue import IWriter, QueuedSink
+from logrecv.outputs.queue import QueuedSink
 from logrecv.outputs.spool import takeStore
 from logrecv.outputs.store import Chunk
+from logrecv.outputs.writers import IWriter
 from logrecv.record import JSONValue, Record
 from logrecv.wire.stockframes import FrameEncoder
 

@@ -24,9 +24,10 @@ from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings
 from logrecv.outputs.patience import Patience
 from logrecv.outputs.posting import Answer, Client
-from logrecv.outputs.queue import KEYWORDS, IWriter, Later, QueuedSink
+from logrecv.outputs.queue import KEYWORDS, QueuedSink
 from logrecv.outputs.spool import takeStore
 from logrecv.outputs.store import PART_RECORDS, Chunk
+from logrecv.outputs.writers import IWriter, Later
 from logrecv.quarantine import REFUSED
 from logrecv.record import Origin
 

@@ -3,43 +3,30 @@ The queue of an output: what lets each output go at its own pace.
 
 A L{QueuedSink} keeps encoded records in a L{Store} and gives them to an
 L{IWriter}, one write at a time; what was taken while a write ran goes out with
-the next one.  Writers that block run in a thread of their own, behind a
-L{ThreadedWriter}.
+the next one.  Writers that block run in a thread of their own: see
+L{logrecv.outputs.threads}.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from attrs import Factory, define, field, frozen
-from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IReactorFromThreads,
-    IReactorTime,
-)
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import Interface, implementer
+from zope.interface import implementer
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, choice, sizeInBytes
 from logrecv.formats import Format
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.encoding import BatchEncoder
-from logrecv.outputs.store import (
-    Chunk,
-    MemoryStore,
-    NoRoom,
-    Part,
-    Store,
-)
+from logrecv.outputs.store import Chunk, MemoryStore, NoRoom, Part, Store
+from logrecv.outputs.writers import Gone, IWriter, Later
 from logrecv.record import Record
 from logrecv.share import Share
 
@@ -67,17 +54,6 @@ STOP_TIMEOUT: Final = 1.0
 #: Seconds that it then gives its writer to close.
 CLOSE_TIMEOUT: Final = 1.0
 
-#: Seconds that a small write in a thread is made to take, and the bytes that one
-#: has at most.  What comes meanwhile goes out with the next one: to wake a thread,
-#: and to be told by it, takes some 100 us of CPU, as much as thirty records.  Only
-#: who wrote a moment ago waits, and not for longer than a disk may take anyway.
-PAUSE: Final = 0.005
-SMALL: Final = 16 * 1024
-
-#: The least limit of a queue of which writes are made to take that, in bytes: a
-#: smaller one could be full meanwhile, again and again.
-_ROOMY: Final = 4 * SMALL
-
 #: Reasons for which records are dropped.
 QUEUE_FULL: Final = "queue-full"
 SPOOL_FULL: Final = "spool-full"
@@ -86,67 +62,6 @@ REFUSED: Final = "refused"
 CLOSED: Final = "closed"
 STOPPED: Final = "stopped"
 UNENCODABLE: Final = "unencodable"
-
-
-class Gone(Exception):
-    """
-    Nothing that is written will ever arrive: there is no point in trying again.
-    """
-
-
-class Later(Exception):
-    """
-    A write failed, and its writer knows when to try again.
-
-    @ivar delay: Seconds until then.
-    """
-
-    def __init__(self, problem: str, delay: float) -> None:
-        """
-        @param problem: What is wrong, in one line.
-        """
-        super().__init__(problem)
-        self.delay = delay
-
-
-class IWriter(Interface):
-    """
-    Writes bytes somewhere, one write at a time.
-    """
-
-    def open() -> None:
-        """
-        Get ready.  Called once, before anything else.
-
-        @raise OSError: What is needed cannot be had.
-        """
-
-    def write(chunk: Chunk) -> Deferred[int]:
-        """
-        Write whole records.
-
-        @param chunk: The records.  After a write that failed comes the same
-            chunk again, until it is written or given up: a writer that wrote a
-            part of it goes on after that part.
-        @return: A L{Deferred} that fires when they are written, with how many
-            of them were refused for good instead, which the writer has set
-            aside.  It fails with L{Gone} where nothing can ever be written
-            again, with any other exception where that may yet be.
-        """
-
-    def reopen() -> None:
-        """
-        Open again, between two writes, what may have been moved away.  Does not
-        raise: a failure is logged and what was open stays in use.  A writer
-        that holds nothing of the kind does nothing.
-        """
-
-    def close() -> Deferred[None]:
-        """
-        Let go of everything.  A write that still runs is not waited for.
-
-        @return: A L{Deferred} that fires with L{None} when it is done.
-        """
 
 
 @frozen
@@ -164,13 +79,6 @@ class Capacity:
     limit: int = DEFAULT_LIMIT
     pauses: bool = False
     reserve: int = DEFAULT_LIMIT
-
-    @property
-    def pause(self) -> float:
-        """
-        Seconds that a small write in a thread is to take: L{PAUSE}, or none.
-        """
-        return PAUSE if self.limit >= _ROOMY else 0.0
 
     @classmethod
     def take(cls, description: Description, full: str, share: Share) -> Capacity:
@@ -646,160 +554,3 @@ def _sum(parts: Sequence[Part]) -> tuple[int, int]:
         size += len(data)
         records += count
     return size, records
-
-
-class IBlockingWriter(Interface):
-    """
-    Writes bytes somewhere and blocks meanwhile.
-
-    The methods are those of L{IWriter}, but they return when they are done and
-    raise what L{IWriter.write} fails with, and of a chunk they get the data.
-    """
-
-    def open() -> None:
-        """
-        See L{IWriter.open}.  The only one that is called in the reactor's
-        thread.
-        """
-
-    def write(data: bytes) -> None:
-        """
-        See L{IWriter.write}.
-        """
-
-    def reopen() -> None:
-        """
-        See L{IWriter.reopen}.
-        """
-
-    def close() -> None:
-        """
-        See L{IWriter.close}.
-        """
-
-
-class Runner(Protocol):
-    """
-    Runs functions that block, one after the other.
-    """
-
-    def run(self, function: Callable[[], None]) -> Deferred[None]:
-        """
-        Run a function after those that were given before.
-
-        @return: A L{Deferred} that fires with what became of it.
-        """
-
-    def end(self) -> None:
-        """
-        Take no more functions.
-        """
-
-
-@define(eq=False)
-class DaemonThread:
-    """
-    Runs functions in a thread of its own that the end of the process does not
-    wait for.  (It does wait for the threads of a reactor's pool, and one of
-    them that writes to a pipe which nobody reads would keep it for ever.)
-
-    @ivar reactor: Fires the Deferreds, in its thread.
-    @ivar name: The name of the thread.
-    @ivar tend: Called in the thread after each function: does what is due
-        meanwhile, does not raise, and returns the seconds after which it is to
-        be called again if there is no function until then; L{None} for never.
-    """
-
-    reactor: IReactorFromThreads
-    name: str
-    tend: Callable[[], float | None] = lambda: None
-    _thread: Thread | None = field(default=None, init=False)
-    _tasks: SimpleQueue[tuple[Callable[[], None], Deferred[None]] | None] = field(
-        factory=SimpleQueue, init=False
-    )
-
-    def run(self, function: Callable[[], None]) -> Deferred[None]:
-        """
-        See L{Runner.run}.
-        """
-        if self._thread is None:
-            self._thread = Thread(target=self._work, name=self.name, daemon=True)
-            self._thread.start()
-        done: Deferred[None] = Deferred()
-        self._tasks.put((function, done))
-        return done
-
-    def end(self) -> None:
-        """
-        See L{Runner.end}.
-        """
-        self._tasks.put(None)
-
-    def _work(self) -> None:
-        while True:
-            try:
-                task = self._tasks.get(timeout=self.tend())
-            except Empty:
-                continue
-            if task is None:
-                break
-            function, done = task
-            result: Failure | None = None
-            try:
-                function()
-            except BaseException:
-                result = Failure()
-            self.reactor.callFromThread(done.callback, result)
-
-
-@implementer(IWriter)
-@frozen(eq=False)
-class ThreadedWriter:
-    """
-    Makes an L{IWriter} of a writer that blocks.
-
-    @ivar writer: The writer.
-    @ivar runner: Runs its methods.
-    @ivar pause: Seconds that a small write is made to take, at least: see L{PAUSE}.
-    """
-
-    _log: ClassVar[Logger] = Logger()
-
-    writer: IBlockingWriter
-    runner: Runner
-    pause: float = 0.0
-
-    def open(self) -> None:
-        """
-        See L{IWriter.open}.
-        """
-        self.writer.open()
-
-    def write(self, chunk: Chunk) -> Deferred[int]:
-        """
-        See L{IWriter.write}.
-        """
-        written = self.runner.run(lambda: self._write(chunk.data))
-        return written.addCallback(lambda result: 0)
-
-    def _write(self, data: bytes) -> None:
-        begin = time.monotonic()
-        self.writer.write(data)
-        if self.pause and len(data) < SMALL:
-            time.sleep(max(begin + self.pause - time.monotonic(), 0))
-
-    def reopen(self) -> None:
-        """
-        See L{IWriter.reopen}.
-        """
-        self.runner.run(self.writer.reopen).addErrback(
-            lambda failure: self._log.failure("cannot reopen", failure)
-        )
-
-    def close(self) -> Deferred[None]:
-        """
-        See L{IWriter.close}.
-        """
-        closed = maybeDeferred(self.runner.run, self.writer.close)
-        self.runner.end()
-        return closed

@@ -27,10 +27,11 @@ from logrecv.descriptions import Description, DescriptionError, sizeInBytes
 from logrecv.formats import Format, encodeJSON
 from logrecv.outputs import spoolfile
 from logrecv.outputs.parser import Surroundings
-from logrecv.outputs.queue import Capacity, DaemonThread, Runner
+from logrecv.outputs.queue import Capacity
 from logrecv.outputs.salvage import Log, Wreck
 from logrecv.outputs.spoolfile import Damaged, Flight, Row, SpoolFile
 from logrecv.outputs.store import PART_RECORDS, Chunk, MemoryStore, NoRoom, Part, Store
+from logrecv.outputs.threads import DaemonThread, Runner
 from logrecv.quarantine import usableDirectory
 
 _T = TypeVar("_T")

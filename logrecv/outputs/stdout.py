@@ -16,16 +16,15 @@ from logrecv.descriptions import Description
 from logrecv.formats import encodeJSON, makePretty, makeText
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
-from logrecv.outputs.queue import (
-    KEYWORDS,
-    WRITE_SIZE,
-    DaemonThread,
-    Gone,
-    IBlockingWriter,
-    QueuedSink,
-    ThreadedWriter,
-)
+from logrecv.outputs.queue import KEYWORDS, WRITE_SIZE, QueuedSink
 from logrecv.outputs.spool import formOf, takeStore
+from logrecv.outputs.threads import (
+    DaemonThread,
+    IBlockingWriter,
+    ThreadedWriter,
+    pauseFor,
+)
+from logrecv.outputs.writers import Gone
 
 
 @implementer(IBlockingWriter)
@@ -102,7 +101,7 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
     capacity, store = takeStore(description, surroundings, "drop", formOf(encode))
     thread = DaemonThread(surroundings.reactor, surroundings.tally.output)
     stream = StreamWriter(output.stream, surroundings.share.lock())
-    writer = ThreadedWriter(stream, thread, capacity.pause)
+    writer = ThreadedWriter(stream, thread, pauseFor(capacity.limit))
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
         encode,

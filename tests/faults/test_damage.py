@@ -46,7 +46,7 @@ class DirectRunner:
 
     def run(self, function: object) -> Deferred[None]:
         """
-        See L{logrecv.outputs.queue.Runner.run}.
+        See L{logrecv.outputs.threads.Runner.run}.
         """
         return maybeDeferred(function)  # type: ignore[arg-type]
 

@@ -26,12 +26,7 @@ from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.compression import BackgroundArchive
 from logrecv.outputs.file import SYNC_DELAYS, FileWriter, parseFile
 from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import (
-    DaemonThread,
-    IBlockingWriter,
-    QueuedSink,
-    ThreadedWriter,
-)
+from logrecv.outputs.queue import QueuedSink
 from logrecv.outputs.rotation import (
     BySize,
     NoRotation,
@@ -39,6 +34,7 @@ from logrecv.outputs.rotation import (
     Schedule,
     ScheduledRotation,
 )
+from logrecv.outputs.threads import DaemonThread, IBlockingWriter, ThreadedWriter
 from logrecv.testing import makeRecord
 from tests.faults.accounts import filesOf
 from tests.outputs.test_rotation import CountingArchive

@@ -36,13 +36,8 @@ from logrecv.outputs.forward import (
     parseForward,
 )
 from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import (
-    CLOSE_TIMEOUT,
-    RETRY_DELAY,
-    STOP_TIMEOUT,
-    IWriter,
-    QueuedSink,
-)
+from logrecv.outputs.queue import CLOSE_TIMEOUT, RETRY_DELAY, STOP_TIMEOUT, QueuedSink
+from logrecv.outputs.writers import IWriter
 from logrecv.record import Origin, Record
 from logrecv.testing import CREATED, makeFrame, makeLogRecord, makeRecord
 from logrecv.wire import fields, pickles

@@ -33,7 +33,8 @@ from logrecv.outputs.forward_http import BATCH_SIZE, HTTPWriter
 from logrecv.outputs.parser import StandardOutput, Surroundings
 from logrecv.outputs.patience import LONGEST, MAX_DELAY, Patience
 from logrecv.outputs.posting import RESPONSE_TIMEOUT, Client
-from logrecv.outputs.queue import IWriter, QueuedSink
+from logrecv.outputs.queue import QueuedSink
+from logrecv.outputs.writers import IWriter
 from logrecv.record import Origin
 from logrecv.testing import MemorySink, makeRecord
 

@@ -18,13 +18,7 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.outputs.file import FileWriter
 from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import (
-    DEFAULT_LIMIT,
-    RETRY_DELAY,
-    Capacity,
-    QueuedSink,
-    ThreadedWriter,
-)
+from logrecv.outputs.queue import DEFAULT_LIMIT, RETRY_DELAY, Capacity, QueuedSink
 from logrecv.outputs.salvage import Log, Wreck
 from logrecv.outputs.spool import (
     DEFAULT_LIMIT as SPOOL_LIMIT,
@@ -36,6 +30,7 @@ from logrecv.outputs.spool import (
 )
 from logrecv.outputs.spoolfile import Damaged, Flight, Row
 from logrecv.outputs.store import Chunk, MemoryStore, NoRoom
+from logrecv.outputs.threads import ThreadedWriter
 from tests.outputs.test_queue import (
     DirectRunner,
     HeldRunner,

@@ -20,8 +20,10 @@ from logrecv.descriptions import Description, DescriptionError
 from logrecv.formats import encodeJSON, makePretty, makeText
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import Gone, IBlockingWriter, QueuedSink
+from logrecv.outputs.queue import QueuedSink
 from logrecv.outputs.stdout import StreamWriter, parseStdout
+from logrecv.outputs.threads import IBlockingWriter
+from logrecv.outputs.writers import Gone
 from logrecv.testing import makeRecord
 
 
