@@ -77,7 +77,7 @@ RECORDS = st.builds(
     ),
 )
 
-quickly = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+quickly = settings(max_examples=150, derandomize=True, database=None)
 
 
 def makeRecord(**attributes: Any) -> Record:

@@ -28,7 +28,7 @@ from twisted.python.lockfile import FilesystemLock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 #: Seconds that anything may take.  Far more than it does: a machine may be busy.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 CLIENT = Path(__file__).with_name("client.py")
 

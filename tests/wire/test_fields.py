@@ -637,7 +637,7 @@ class MessageTests(SynchronousTestCase):
             record = makeRecord({"msg": "%s %d", "args": repr(args)}, ORIGIN, 10**5)
             self.assertEqual(record.message, f"{text} 7")
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(
         st.lists(
             st.sampled_from(
@@ -833,7 +833,7 @@ class RecordTests(SynchronousTestCase):
         },
     )
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(stock)
     def test_any(self, attributes: dict[str, object]) -> None:
         """
@@ -842,7 +842,7 @@ class RecordTests(SynchronousTestCase):
         record = make(**attributes)
         msgspec.json.decode(msgspec.json.encode(record))
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(
         st.sets(st.sampled_from(sorted(STOCK)), max_size=2),
         stock,

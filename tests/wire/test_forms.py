@@ -140,7 +140,7 @@ class ParseFormTests(SynchronousTestCase):
         """
         return b"&".join(b"f%d=1" % number for number in range(count))
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(
         st.binary(max_size=40)
         | st.lists(
@@ -164,7 +164,7 @@ class ParseFormTests(SynchronousTestCase):
         else:
             self.assertTrue(all(type(name) is str for name in attributes))
 
-    @settings(max_examples=100, derandomize=True, deadline=None)
+    @settings(max_examples=100, derandomize=True)
     @given(
         st.lists(st.sampled_from((b"%", b"%4", b"%41", b"%e2", b"+", b"1", b"\xff"))),
         st.integers(4, 9),
@@ -181,7 +181,7 @@ class ParseFormTests(SynchronousTestCase):
             value = value.encode("utf-8")
         self.assertEqual(value, unquote_to_bytes(quoted.replace(b"+", b" ")))
 
-    @settings(max_examples=100, derandomize=True, deadline=None)
+    @settings(max_examples=100, derandomize=True)
     @given(
         st.dictionaries(st.text(min_size=1).map("x-".__add__), st.text(), min_size=1)
     )

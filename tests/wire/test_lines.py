@@ -138,7 +138,7 @@ class ShapeTests(SynchronousTestCase):
             error = self.assertRaises(WireError, parseJSON, body)
             self.assertEqual(error.reason, TOO_COMPLEX)
 
-    @settings(max_examples=200, derandomize=True, deadline=None)
+    @settings(max_examples=200, derandomize=True)
     @given(
         st.binary(max_size=30)
         | st.lists(
@@ -253,7 +253,7 @@ class RecordFormTests(SynchronousTestCase):
         hop: dict[str, Any] = {"received": {"at": "x"}, "repaired": ["name"]}
         self.assertEqual(self.parse(**hop), hop)
 
-    @settings(max_examples=100, derandomize=True, deadline=None)
+    @settings(max_examples=100, derandomize=True)
     @given(
         st.fixed_dictionaries(
             {"message": st.text()},

@@ -873,7 +873,7 @@ plain = st.recursive(
     max_leaves=12,
 )
 
-scarcely = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+scarcely = settings(max_examples=60, derandomize=True, database=None)
 
 
 class DifferentialTests(SynchronousTestCase):

@@ -110,7 +110,7 @@ class PlainTests(SynchronousTestCase):
         ]
     )
 
-    @settings(max_examples=300, derandomize=True, deadline=None)
+    @settings(max_examples=300, derandomize=True)
     @given(st.dictionaries(names, values, max_size=4))
     def test_sameAsLong(self, odd: dict[str, object]) -> None:
         """

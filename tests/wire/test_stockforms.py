@@ -184,7 +184,7 @@ class ReadFormTests(SynchronousTestCase):
         one, two = (readForm(stockForm(name=name), ORIGIN) for _ in range(2))
         self.assertIsNot(one.name, two.name)
 
-    @settings(derandomize=True, deadline=None)
+    @settings(derandomize=True)
     @given(
         st.dictionaries(
             st.sampled_from([*STOCK]) | st.text(max_size=9),
@@ -202,7 +202,7 @@ class ReadFormTests(SynchronousTestCase):
         """
         self.check(stockForm(**others))
 
-    @settings(derandomize=True, deadline=None)
+    @settings(derandomize=True)
     @given(
         st.lists(
             st.sampled_from(
@@ -236,7 +236,7 @@ class ReadFormTests(SynchronousTestCase):
         """
         self.check(stockForm(msg="".join(template), args=repr(args) + after))
 
-    @settings(derandomize=True, deadline=None)
+    @settings(derandomize=True)
     @given(
         st.sampled_from(captures()),
         st.sampled_from(

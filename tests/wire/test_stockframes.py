@@ -135,7 +135,7 @@ class FrameEncoderTests(SynchronousTestCase):
             record: Any = stock(**changes)  # type: ignore[arg-type]
             self.assertIsNone(FrameEncoder().encode(record), changes)
 
-    @settings(derandomize=True, deadline=None)
+    @settings(derandomize=True)
     @given(
         st.lists(
             st.fixed_dictionaries(

@@ -39,7 +39,7 @@ class TimeTests(SynchronousTestCase):
         for created in (float("nan"), float("inf"), 1e18, -1e18, 253402300799.9999999):
             self.assertIsNone(isoTime(created))
 
-    @settings(max_examples=200, derandomize=True, deadline=None)
+    @settings(max_examples=200, derandomize=True)
     @given(st.floats(-6e10, 2.5e11) | st.floats(1.7e9, 1.9e9) | st.floats(-2, 2))
     def test_asDatetimes(self, created: float) -> None:
         """

@@ -893,7 +893,7 @@ class AnyValueTests(SynchronousTestCase):
     Tests with generated values.
     """
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(plain)
     def test_any(self, value: object) -> None:
         """
@@ -903,7 +903,7 @@ class AnyValueTests(SynchronousTestCase):
         self.assertEqual(msgspec.json.decode(msgspec.json.encode(result)), result)
         underlying(value)
 
-    @settings(max_examples=100, derandomize=True, deadline=None)
+    @settings(max_examples=100, derandomize=True)
     @given(st.datetimes(), st.dates(), st.times(), st.timedeltas(), st.uuids())
     def test_stockClasses(
         self,
@@ -974,7 +974,7 @@ class LiteralTests(SynchronousTestCase):
         max_leaves=8,
     )
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(literals)
     def test_repr(self, value: object) -> None:
         """
@@ -984,7 +984,7 @@ class LiteralTests(SynchronousTestCase):
         self.assertEqual(result, value)
         self.assertEqual(repr(result), repr(value))
 
-    @settings(max_examples=150, derandomize=True, deadline=None)
+    @settings(max_examples=150, derandomize=True)
     @given(
         st.text(st.sampled_from("()[]{},: '\"\\ubx0189.-eLNonetruTFalsif"), max_size=24)
     )
