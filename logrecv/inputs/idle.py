@@ -62,11 +62,18 @@ class IdleConnections:
         """
         self._call = None
         now = self.clock.seconds()
-        while self._since:
-            connection, since = next(iter(self._since.items()))
-            left = since + self.seconds - now
-            if left > 0:
+        try:
+            while self._since and self._first() <= now:
+                connection = next(iter(self._since))
+                del self._since[connection]
+                connection.timedOut()
+        finally:
+            if self._since:
+                left = max(self._first() - now, 0)
                 self._call = self.clock.callLater(left, self._close)
-                break
-            del self._since[connection]
-            connection.timedOut()
+
+    def _first(self) -> float:
+        """
+        Tell when the next one's time is over.
+        """
+        return next(iter(self._since.values())) + self.seconds

@@ -48,6 +48,10 @@ _STOCK: Final = re.compile(
     rb"Content-length: (?P<length>[0-9]{1,9})\r\n" + _OTHER_FIELDS + rb")?\r\n"
 )
 
+#: The longest head that is looked at here, without a query, in bytes.  C{HTTPHandler}
+#: sends some 200; how long others may be is for the channel to say.
+_HEAD: Final = 4096
+
 #: Writes a time, in seconds since the epoch; most often the one it wrote last.
 _date: Final = lru_cache(1)(datetimeToString)
 
@@ -87,6 +91,8 @@ def _stockForm(data: bytes) -> tuple[bytes, int] | None:
     if head is None:
         return None
     path, query, length = head.groups()
+    if head.end() - len(query or b"") > _HEAD:
+        return None
     form = data[head.end() :]
     if query is not None:
         return (query, len(query)) if length is None and not form else None
@@ -123,11 +129,13 @@ class StockRequests(ConnectionProtocol):
     else comes, or an answer has to wait.
     """
 
-    #: What is read does not depend on whether the client reads.
+    #: For L{Unfinished}: as long as this answers, the client is read.
     paused = False
     _channel: IProtocol | None = None
-    #: The beginning of a request.
-    _begun: bytes = b""
+    #: How long the request is that has begun; 0 if none has.
+    _length: int = 0
+    #: What has come of it.
+    _begun: bytearray
 
     def __init__(self, site: IStockSite, address: IAddress | None) -> None:
         """
@@ -153,31 +161,48 @@ class StockRequests(ConnectionProtocol):
         """
         Take a stock request, or leave what has come to the channel.
         """
+        if self._length:
+            self._begun += data
+            if len(self._begun) < self._length:
+                self._site.unfinished.grow(self, len(self._begun))
+                return
+            data = bytes(self._begun)
+            self._forget()
         if self._channel is None:
-            begun, self._begun = self._begun, b""
-            data = begun + data
             found = _stockForm(data)
             if found is not None and found[1] <= self._site.maxRecord:
                 form, length = found
                 if len(form) == length:
-                    if begun:
-                        self._site.unfinished.end(self)
                     self._take(form)
-                    return
-                # HTTPHandler sends the head and the form apart.  A form in more
-                # pieces than one is put together by a channel.
-                if not begun:
-                    self._begun = data
-                    self._site.idle.end(self)
-                    self._site.unfinished.begin(self, len(data))
-                    return
+                else:
+                    self._hold(data, len(data) - len(form) + length)
+                return
         self._goLong().dataReceived(data)
+
+    def _hold(self, data: bytes, length: int) -> None:
+        """
+        Wait for the rest: C{HTTPHandler} sends the head and the form apart.
+
+        @param data: The beginning of a request.
+        @param length: How long all of it is.
+        """
+        self._begun, self._length = bytearray(data), length
+        self._site.idle.end(self)
+        self._site.unfinished.begin(self, len(data))
+
+    def _forget(self) -> None:
+        """
+        Hold nothing any more.
+        """
+        self._length = 0
+        del self._begun
+        self._site.unfinished.end(self)
 
     def giveUp(self, reason: str) -> None:
         """
         See L{logrecv.inputs.unfinished.Unfinisher.giveUp}.
         """
-        self._begun = b""
+        self._forget()
         self._site.intake.reject("http", reason)
         cast(ITCPTransport, self.transport).abortConnection()
 
@@ -221,7 +246,6 @@ class StockRequests(ConnectionProtocol):
         """
         if self._channel is None:
             self._site.idle.end(self)
-            self._site.unfinished.end(self)
             self._channel = self._site.buildChannel(self._address)
             self._channel.makeConnection(cast(ITransport, self.transport))
         return self._channel
@@ -234,6 +258,6 @@ class StockRequests(ConnectionProtocol):
             self._channel.connectionLost(reason)
             return
         self._site.idle.end(self)
-        if self._begun:
-            self._site.unfinished.end(self)
+        if self._length:
+            self._forget()
             self._site.intake.reject("http", INCOMPLETE)

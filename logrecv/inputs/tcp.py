@@ -40,7 +40,7 @@ class RecordProtocol(Protocol):
         Have the system find out when the client is gone: its silence alone means
         nothing.
         """
-        # There is none for a UNIX socket.
+        # Not every transport has it.
         keepAlive = getattr(self.transport, "setTcpKeepAlive", None)
         if keepAlive is not None:
             keepAlive(True)

@@ -28,7 +28,7 @@ PAUSE: Final = 0.005
 SMALL: Final = 16 * 1024
 
 #: The least limit of a queue of which writes are made to take that, in bytes.
-_ROOMY: Final = 4 * SMALL
+_ROOMY: Final = 16 * SMALL
 
 
 def pauseFor(limit: int) -> float:

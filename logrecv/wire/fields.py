@@ -109,8 +109,8 @@ _CONVERSION: Final = re.compile(
     r"|(?P<other>))"
 )
 
-#: A template of which each conversion takes one argument, and makes less than a
-#: hundred characters more of it.
+#: A template of which each conversion takes one argument, and makes little more
+#: than a hundred characters of it, and of a text its own.
 _SIMPLE: Final = re.compile(
     r"[^%]*+(?:%(?:%|[-+ 0]?[0-9]{0,2}+(?:\.[0-9]{1,2}+)?[sdirfx])[^%]*+)*+"
 )

@@ -25,8 +25,8 @@ _TEXT: Final = rb"([^&]*+)"
 #: An integer that is less than 2**63.
 _INTEGER: Final = rb"(-?[0-9]{1,18}+)"
 _INTEGER_OR_NONE: Final = rb"(-?[0-9]{1,18}+|None)"
-#: A number as C{str} writes it, and no infinity.
-_FLOAT: Final = rb"(-?[0-9]{1,20}+(?:\.[0-9]{1,20}+)?(?:e[-+]?[0-9]{1,2}+)?)"
+#: A number as C{str} writes it, and no infinity.  A plus sign would be a space.
+_FLOAT: Final = rb"(-?[0-9]{1,20}+(?:\.[0-9]{1,20}+)?(?:e-?[0-9]{1,2}+)?)"
 
 _FORM: Final = re.compile(
     rb"name=" + _TEXT + rb"&msg=" + _TEXT + rb"&args=" + _TEXT
@@ -98,8 +98,9 @@ def _stockRecord(body: bytes, origin: Origin) -> Record:
     if args not in _NO_ARGUMENTS:
         template, arguments = message, _text(args)
         message = _merged(template, arguments, len(body))
-    if exceptionText == b"None":
-        exceptionText = exceptionInfo
+    exception = _textOrNone(exceptionText)
+    if exception is None:
+        exception = _textOrNone(exceptionInfo)
     # By position, in half the time: these are the fields in their order.
     return Record(
         time,
@@ -122,8 +123,8 @@ def _stockRecord(body: bytes, origin: Origin) -> Record:
         None if thread == b"None" else int(thread),
         _commonTextOrNone(threadName),
         None if taskName is None else _commonTextOrNone(taskName),
-        None if exceptionText == b"None" else _text(exceptionText),
-        None if stackInfo == b"None" else _text(stackInfo),
+        exception,
+        _textOrNone(stackInfo),
         None if further is None else _extra(body, further),
         origin,
     )
@@ -146,8 +147,14 @@ def _commonText(quoted: bytes) -> str:
     return _keptText(quoted) if len(quoted) <= _COMMON_LENGTH else _text(quoted)
 
 
+def _textOrNone(quoted: bytes) -> str | None:
+    text = _text(quoted)
+    return None if text == "None" else text
+
+
 def _commonTextOrNone(quoted: bytes) -> str | None:
-    return None if quoted == b"None" else _commonText(quoted)
+    text = _commonText(quoted)
+    return None if text == "None" else text
 
 
 def _merged(template: str, args: str, size: int) -> str:
@@ -160,6 +167,9 @@ def _merged(template: str, args: str, size: int) -> str:
     # A message that is the template tells nothing by its arguments.
     if len(merged) * _BYTES_PER_CHARACTER > room or merged == template:
         raise _NotStock
+    # The literal of a text can have escapes of lone surrogates.
+    if not merged.isascii():
+        merged.encode()
     return merged
 
 

@@ -88,6 +88,7 @@ class FrameEncoder:
         """
         Make a frame.
 
+        @param record: The record, of which every field has its type.
         @return: The length and the pickle; L{None} if there is something about the
             record that no stock handler writes.
         """

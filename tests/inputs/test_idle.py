@@ -86,6 +86,20 @@ class IdleConnectionsTests(SynchronousTestCase):
         self.clock.advance(20)
         self.assertEqual((first.closed, second.closed), ([], []))
 
+    def test_fails(self) -> None:
+        """
+        One that cannot be closed keeps none of the others.
+        """
+
+        def fail() -> None:
+            raise ValueError("no")
+
+        first, second = self.begin(), self.begin()
+        first.timedOut = fail  # type: ignore[method-assign]
+        self.assertRaises(ValueError, self.clock.advance, 10)
+        self.clock.advance(0)
+        self.assertEqual(second.closed, [10.0])
+
     def test_endWhileClosing(self) -> None:
         """
         One that ends itself when its time is over, as connections do, takes no

@@ -5,11 +5,13 @@ Tests for L{logrecv.inputs.stockhttp}.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Connection as TCPConnection
@@ -20,12 +22,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
 from logrecv.inputs.http import IDLE, RecordSite
+from logrecv.inputs.passwords import PasswordFile
 from logrecv.inputs.streams import Connections
 from logrecv.inputs.turns import Turns
 from logrecv.inputs.unfinished import DEADLINE
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, PressureSink
 from tests.inputs.test_http import form
+from tests.inputs.test_passwords import line
 
 
 def stock(body: bytes | str | None, target: str = "/", *fields: str) -> bytes:
@@ -119,6 +123,14 @@ class StockRequestsTests(ShortWayTestCase):
     """
     Tests for L{logrecv.inputs.stockhttp.StockRequests}.
     """
+
+    def rejected(self) -> dict[str, int]:
+        """
+        What was rejected.
+        """
+        tally = self.intake.tallies["http"]
+        self.assertEqual(tally.received, tally.accepted + sum(tally.rejected.values()))
+        return tally.rejected
 
     def outcome(self, *pieces: bytes) -> tuple[bytes, bool, list[Any], list[Any]]:
         """
@@ -270,27 +282,77 @@ class StockRequestsTests(ShortWayTestCase):
         messages = [record.message for record in self.sink.records]
         self.assertEqual(messages, ["first", "second"])
 
+    def test_manyPieces(self) -> None:
+        """
+        So does one that comes in many, and another request behind it is taken too.
+        """
+        request = stock(form("x" * 300))
+        protocol, transport = self.connect()
+        head = request.index(b"\r\n\r\n") + 4
+        protocol.dataReceived(request[:head])
+        for at in range(head, len(request) - 10, 10):
+            protocol.dataReceived(request[at : at + 10])
+            self.assertEqual(self.site.unfinished.held, at + 10)
+        self.assertIsNone(transport.producer)
+        protocol.dataReceived(request[at + 10 :] + request)
+        self.assertEqual(len(self.sink.records), 2)
+        self.assertEqual(self.site.unfinished.held, 0)
+        self.reactor.advance(2)
+        self.assertEqual(self.rejected(), {})
+
     def test_cutOff(self) -> None:
         """
         A form that does not come is counted: when its client goes, or when it has
-        had its time.
+        had its time, which begins with its head.
         """
-        head = stock(form()).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-        protocol, transport = self.connect()
-        protocol.dataReceived(head)
+        request = stock(form())
+        head = request.index(b"\r\n\r\n") + 4
+        protocol, _ = self.connect()
+        protocol.dataReceived(request[:head])
         protocol.connectionLost(Failure(ConnectionDone()))
-        tally = self.intake.tallies["http"]
-        self.assertEqual(tally.rejected, {"incomplete": 1})
+        self.assertEqual(self.rejected(), {"incomplete": 1})
         self.assertEqual(self.site.unfinished.held, 0)
         protocol, transport = self.connect()
-        protocol.dataReceived(head)
-        self.reactor.pump([1.0] * int(DEADLINE + 1))
+        protocol.dataReceived(request[:head])
+        self.reactor.pump([1.0] * int(DEADLINE - 1))
+        protocol.dataReceived(request[head : head + 1])
+        self.reactor.pump([1.0] * 2)
         self.assertTrue(transport.disconnecting)
         protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(tally.rejected, {"incomplete": 1, "too-slow": 1})
-        self.assertEqual(tally.received, 2)
+        self.assertEqual(self.rejected(), {"incomplete": 1, "too-slow": 1})
         self.reactor.advance(2)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_longHeads(self) -> None:
+        """
+        How long a head may be is as on the long way.
+        """
+        for request, status in [
+            (stock(form(), "/" + "a" * 60_000), b" 414 "),
+            (stock(form(), "/", "Authorization: " + "a" * 60_000), b" 431 "),
+            (stock(None, f"/{'a' * 60_000}?{form()}"), b" 414 "),
+        ]:
+            protocol, transport = self.connect()
+            protocol.dataReceived(request)
+            self.assertIn(status, transport.value()[:20])
+        self.assertEqual(self.sink.records, [])
+
+    def test_passwords(self) -> None:
+        """
+        Nothing goes the short way where not everybody may send.
+        """
+        path = Path(self.mktemp())
+        path.write_text(line("alice", "s3cret"))
+        passwords = PasswordFile(str(path), lambda check: succeed(check()))
+        self.site = RecordSite(self.intake, self.reactor, 1000, passwords=passwords)
+        request = stock(form())
+        head = request.index(b"\r\n\r\n") + 4
+        for pieces in ([request], [request[:head], request[head:]]):
+            protocol, transport = self.connect()
+            for piece in pieces:
+                protocol.dataReceived(piece)
+            self.assertIn(b" 401 ", transport.value()[:20])
+        self.assertEqual(self.sink.records, [])
 
     def test_gone(self) -> None:
         """

@@ -94,8 +94,8 @@ class ThreadedWriterTests(SynchronousTestCase):
         written without.
         """
         self.assertEqual(threads.pauseFor(16 << 20), threads.PAUSE)
-        self.assertEqual(threads.pauseFor(64 << 10), threads.PAUSE)
-        self.assertEqual(threads.pauseFor(32 << 10), 0.0)
+        self.assertEqual(threads.pauseFor(256 << 10), threads.PAUSE)
+        self.assertEqual(threads.pauseFor(255 << 10), 0.0)
 
 
 class DaemonThreadTests(TestCase):

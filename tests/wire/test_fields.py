@@ -4,6 +4,7 @@ Tests of L{logrecv.wire.fields}.
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import logging
@@ -612,6 +613,27 @@ class MessageTests(SynchronousTestCase):
             self.assertLess(
                 len(record.args or ""), values.RENDERED_PER_BYTE * SIZE + 10**5
             )
+
+    def test_shortTemplates(self) -> None:
+        """
+        What goes the short way to be merged cannot become long: no conversion there
+        makes more than a little of its argument.
+        """
+        for template, args in (
+            ("%99d", "(1,)"),
+            ("%.99f", "(1.5,)"),
+            ("%-5i%%%r", "(1, 'a')"),
+            ("%s" * 300, repr(("x",) * 300)),
+        ):
+            self.assertTrue(fields._isSimple(template), template)
+            self.assertEqual(
+                mergeMessage(template, args, SIZE), template % ast.literal_eval(args)
+            )
+        for template in (
+            *("%100d", "%.100f", "%*d", "%(a)s", "%c", "%", "%5%", "%ld"),
+            "%s" * values.PLAIN_LENGTH,
+        ):
+            self.assertFalse(fields._isSimple(template), template)
 
     def test_longest(self) -> None:
         """

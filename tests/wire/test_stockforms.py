@@ -123,6 +123,12 @@ class ReadFormTests(SynchronousTestCase):
             body = stockForm(**others)
             self.assertTrue(self.isShort(body), body)
             self.check(body)
+        # As no handler writes it, and the same all the same.
+        for name in ("funcName", "threadName", "processName", "taskName", "exc_text"):
+            self.check(stockForm(**{name: None}).replace(b"None", b"%4Eone"))
+        self.check(
+            stockForm(exc_info="x").replace(b"exc_text=None", b"exc_text=N%6Fne")
+        )
         before = {name: STOCK[name] for name in STOCK if name != "taskName"}
         body = urlencode(before).encode("ascii")
         self.assertTrue(self.isShort(body))
@@ -154,6 +160,10 @@ class ReadFormTests(SynchronousTestCase):
             stockForm(created=float("1e12")),
             stockForm(msg="%d", args=("a",)),
             stockForm(msg="%s", args="x"),
+            stockForm(msg="cannot open %s", args=("caf\udce9.txt",)),
+            stockForm(msg="%(a)s", args={"a": "\udc80"}),
+            stockForm().replace(b"created=1795340750.25", b"created=1e+9"),
+            stockForm().replace(b"msecs=250.0", b"msecs=1e+2"),
             stockForm(message="x"),
             stockForm() + b"&args=None",
             stockForm() + b"&a=%FF",
@@ -170,6 +180,9 @@ class ReadFormTests(SynchronousTestCase):
         """
         A message that is merged takes no more room than the long way gives it.
         """
+        for count in range(14, 20):
+            for length in (1000, 2000, 4000):
+                self.check(stockForm(msg="%(a)s" * count, args={"a": "\1" * length}))
         for length in range(0, 20_000, 1900):
             self.check(stockForm(msg="%(a)s" * 20, args={"a": "\1" * length}))
             self.check(stockForm(msg="%099d" * (length // 50), args=(1,) * length))
@@ -225,6 +238,7 @@ class ReadFormTests(SynchronousTestCase):
             tuple
         )
         | st.tuples(st.none(), st.booleans())
+        | st.tuples(st.text(st.characters(codec=None), max_size=3))
         | st.tuples(st.fixed_dictionaries({"a": st.text(max_size=3)})),
         st.sampled_from(["", "x", " " * 4096]),
     )
@@ -240,7 +254,17 @@ class ReadFormTests(SynchronousTestCase):
     @given(
         st.sampled_from(captures()),
         st.sampled_from(
-            [b"%", b"&", b"=", b"+", b"\xff", b"1", quote_plus("é").encode()]
+            [
+                b"%",
+                b"&",
+                b"=",
+                b"+",
+                b"\xff",
+                b"1",
+                b"%4E",
+                b"e+2",
+                quote_plus("é").encode(),
+            ]
         ),
         st.data(),
     )

@@ -27,7 +27,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import JSONValue
 from logrecv.wire import pickles, values
 from logrecv.wire.pickles import Call, Global
-from logrecv.wire.values import Converter, nameOf, parseLiteral, underlying
+from logrecv.wire.values import Converter, nameOf, parseLiteral, plainTuple, underlying
 
 #: The length of the payload that the tests' values come in, in bytes, unless
 #: they say otherwise.
@@ -1051,6 +1051,38 @@ class LiteralTests(SynchronousTestCase):
                 "set()",
             ):
                 self.assertRaises(ValueError, parseLiteral, text)
+
+    def test_plainTuples(self) -> None:
+        """
+        Tuples of numbers and texts go the short way, up to its bound, and nothing
+        else does.
+        """
+        for text in ("(1,)", "(-1, 'a')", "(1.5, '(, ', '\"')", "('é', 007)"):
+            self.assertEqual(repr(plainTuple(text)), repr(parseLiteral(text)), text)
+        for text in (
+            *("", "()", "1", "(1)", "(1, )", "(1,2)", "(1, 2,)", "[1]", "(1, [2])"),
+            *("(None,)", "('\\n',)", "(u'a',)", "(b'a',)", "(1e5,)", "(1L,)", "('a)"),
+            *("('a' 'b',)", "(1, 2) ", "(" + "9" * 19 + ",)", "('a\n',)"),
+        ):
+            self.assertIsNone(plainTuple(text), text)
+        longest = "('" + "a" * (values.PLAIN_LENGTH - 5) + "',)"
+        self.assertIsNotNone(plainTuple(longest))
+        self.assertIsNone(plainTuple(longest.replace("a", "aa", 1)))
+
+    @settings(max_examples=150, derandomize=True)
+    @given(
+        st.text(st.sampled_from("(), '\"\\u0189.-eé"), max_size=24)
+        | st.lists(st.integers() | st.floats() | st.text(max_size=3)).map(
+            lambda items: repr(tuple(items))
+        )
+    )
+    def test_anyPlainTuple(self, text: str) -> None:
+        """
+        What goes the short way comes to the same as on the long one.
+        """
+        found = plainTuple(text)
+        if found is not None:
+            self.assertEqual(repr(found), repr(parseLiteral(text)))
 
     def test_bounds(self) -> None:
         """
