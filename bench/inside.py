@@ -120,10 +120,11 @@ def formats(scale: Scale) -> Round:
     return max(rounds, key=lambda each: each.value)
 
 
-def linesInside(scale: Scale) -> float:
+def linesInside(count: int) -> float:
     """
-    Tell the CPU time that C{orjson} takes to read a line and to write it again,
-    in microseconds, in this process.
+    Have C{orjson} read so many lines and write them again, in this process.
+
+    @return: The CPU time of that, in seconds.
     """
     try:
         import orjson
@@ -135,7 +136,7 @@ def linesInside(scale: Scale) -> float:
         for line in lines:
             orjson.dumps(orjson.loads(line))
 
-    return cpuOf(loop, scale(200, 8)) / len(lines)
+    return cpuOf(loop, count // len(lines)) * (count // len(lines)) / 1e6
 
 
 ROWS = (

@@ -8,13 +8,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from statistics import median
 
 from bench import traffic
 from bench.inside import linesInside
-from bench.rows import NotHere, Round, Row, Scale
+from bench.rows import NotHere, Round, Row, Scale, Work
 from bench.servers import (
     CONSOLE,
     FILE,
@@ -33,154 +33,122 @@ WARM = 4000
 NOTHING = "--output=file:{directory}/nothing:level=1000"
 
 
-def cpuPerRecord(
-    server: Server, send: Callable[[int], object], count: int, warm: int = WARM
-) -> float:
+def cpuWork(server: Server, send: Callable[[int], object]) -> Work:
     """
-    Tell the CPU time of a record from the socket to the file, in microseconds.
+    Send records, and tell the CPU time that they took from the socket to the file.
 
-    @param send: Sends so many records.
+    @param send: Sends so many.
     """
-    send(warm)
-    server.awaitWritten(warm)
-    begin = server.cpu()
-    send(count)
-    server.awaitWritten(warm + count)
-    return (server.cpu() - begin) / count * 1e6
+    sent = 0
+
+    def work(count: int) -> float:
+        nonlocal sent
+        begin = server.cpu()
+        send(count)
+        sent += count
+        server.awaitWritten(sent)
+        return server.cpu() - begin
+
+    work(WARM)
+    return work
 
 
-def _overTCP(server: Server, count: int) -> float:
+def clockWork(server: Server, send: Callable[[int], object], sent: int) -> Work:
+    """
+    Send records, and tell how long it took until they were in the file.
+
+    @param send: Sends so many.
+    @param sent: How many have been sent before.
+    """
+
+    def work(count: int) -> float:
+        nonlocal sent
+        begin = time.perf_counter()
+        send(count)
+        sent += count
+        end = server.awaitStill()
+        server.awaitWritten(sent)
+        return end - begin
+
+    return work
+
+
+@contextmanager
+def overTCP(server: Server) -> Iterator[Work]:
+    """
+    Send frames over one connection.
+    """
     with server, traffic.connect(server.port) as connection:
-        return cpuPerRecord(
-            server, lambda count: traffic.sendFrames([connection], count), count
-        )
+        yield cpuWork(server, lambda count: traffic.sendFrames([connection], count))
 
 
 def tcpBare(scale: Scale) -> Round:
     """
     TCP to JSON lines, against the bare loop.
     """
-    count = scale(200_000)
-    return scale.compare(
-        lambda: _overTCP(logrecv(TCP, FILE), count),
-        lambda: _overTCP(peer("bare_tcp"), count),
-    )
+    with overTCP(logrecv(TCP, FILE)) as ours, overTCP(peer("bare_tcp")) as bare:
+        return scale.compare(200_000, ours, bare)
 
 
 def tcpCookbook(scale: Scale) -> Round:
     """
     TCP to JSON lines, against the cookbook's receiver.
     """
-    count = scale(100_000)
-    return scale.compare(
-        lambda: _overTCP(logrecv(TCP, FILE), count),
-        lambda: _overTCP(peer("cookbook_tcp"), count),
-    )
+    with overTCP(logrecv(TCP, FILE)) as ours, overTCP(peer("cookbook_tcp")) as theirs:
+        return scale.compare(100_000, ours, theirs)
 
 
-def _overUDP(server: Server, count: int) -> float:
-    with server:
-        return cpuPerRecord(
-            server, lambda count: traffic.sendDatagrams(server.port, count), count
-        )
+def _overUDP(server: Server) -> Work:
+    return cpuWork(server, lambda count: traffic.sendDatagrams(server.port, count))
 
 
 def udp(scale: Scale) -> Round:
     """
     Datagrams to JSON lines, against the bare loop.
     """
-    count = scale(50_000)
-    return scale.compare(
-        lambda: _overUDP(logrecv(UDP, FILE, stream=False), count),
-        lambda: _overUDP(peer("bare_udp", stream=False), count),
-    )
+    with (
+        logrecv(UDP, FILE, stream=False) as ours,
+        peer("bare_udp", stream=False) as bare,
+    ):
+        return scale.compare(50_000, _overUDP(ours), _overUDP(bare))
 
 
-#: In how many stints forms are sent to either server in a round.
-STINTS = 4
+def _forms(server: Server) -> Work:
+    traffic.sendForms(server.port, 200)
+    server.awaitWritten(200)
+    return clockWork(server, lambda count: traffic.sendForms(server.port, count), 200)
 
 
-class _Forms:
-    """
-    How long a server takes for forms.
-    """
-
-    def __init__(self, server: Server, stint: int) -> None:
-        """
-        @param stint: How many it is sent at a time.
-        """
-        self._server = server
-        self._stint = stint
-        self._sent = 0
-        self._taken = 0.0
-        self._send(200)
-
-    def _send(self, count: int) -> None:
-        traffic.sendForms(self._server.port, count)
-        self._sent += count
-        self._server.awaitWritten(self._sent)
-
-    def work(self) -> None:
-        """
-        Have it take a stint of them.
-        """
-        begin = time.perf_counter()
-        self._send(self._stint)
-        self._taken += time.perf_counter() - begin
-
-    def rate(self) -> float:
-        """
-        Tell how many it takes a second.
-        """
-        return (self._sent - 200) / self._taken
-
-
-def _compareForms(ours: _Forms, peers: _Forms) -> Round:
-    """
-    Both run at once and work in turns, so that they have the same machine: what
-    it gives to one process changes by a half within seconds.
-    """
-    for _ in range(STINTS):
-        ours.work()
-        peers.work()
-    return Round(ours.rate() / peers.rate(), ours.rate(), peers.rate())
+def _compareForms(scale: Scale, ours: Server, peers: Server) -> Round:
+    return scale.compareRates(4000, _forms(ours), _forms(peers), stints=4, step=100)
 
 
 def formResource(scale: Scale) -> Round:
     """
     Forms a second, against a plain resource.
     """
-    stint = scale(4000) // STINTS
     with logrecv(HTTP, FILE) as ours, peer("plain_resource") as plain:
-        return _compareForms(_Forms(ours, stint), _Forms(plain, stint))
+        return _compareForms(scale, ours, plain)
 
 
 def formFlask(scale: Scale) -> Round:
     """
     Forms a second, against Flask's development server.
     """
-    stint = scale(4000) // STINTS
     with logrecv(HTTP, FILE) as ours, peer("flask_form") as flask:
-        return _compareForms(_Forms(ours, stint), _Forms(flask, stint // 4))
-
-
-def _overHTTP(server: Server, count: int) -> float:
-    with server:
-        return cpuPerRecord(
-            server,
-            lambda count: traffic.sendLines(server.port, count // traffic.VARIETY),
-            count,
-        )
+        return _compareForms(scale, ours, flask)
 
 
 def records(scale: Scale) -> Round:
     """
     C{POST /records}, against C{orjson} with no server around it.
     """
-    return scale.compare(
-        lambda: _overHTTP(logrecv(HTTP, FILE), scale(100_000)),
-        lambda: linesInside(scale),
-    )
+    with logrecv(HTTP, FILE) as server:
+        ours = cpuWork(
+            server,
+            lambda count: traffic.sendLines(server.port, count // traffic.VARIETY),
+        )
+        return scale.compare(100_000, ours, linesInside)
 
 
 class Sink(threading.Thread):
@@ -226,7 +194,8 @@ class Sink(threading.Thread):
             time.sleep(0.005)
 
 
-def _overTCPToNothing(count: int) -> float:
+@contextmanager
+def _toNothing() -> Iterator[Work]:
     """
     Receive, and have every record kept back by a filter.
     """
@@ -234,17 +203,24 @@ def _overTCPToNothing(count: int) -> float:
         logrecv(TCP, NOTHING, CONSOLE) as server,
         traffic.connect(server.port) as connection,
     ):
-        traffic.sendFrames([connection], WARM)
-        server.settle()
-        begin = server.cpu()
-        traffic.sendFrames([connection], count)
-        server.settle()
-        taken = server.cpu() - begin
-        server.checkPassed(WARM + count)
-        return taken / count * 1e6
+        sent = 0
+
+        def work(count: int) -> float:
+            nonlocal sent
+            begin = server.cpu()
+            traffic.sendFrames([connection], count)
+            server.settle()
+            taken = server.cpu() - begin
+            sent += count
+            server.checkPassed(sent)
+            return taken
+
+        work(WARM)
+        yield work
 
 
-def _overTCPToSink(count: int) -> float:
+@contextmanager
+def _toSink() -> Iterator[Work]:
     """
     Receive, and forward every record.
     """
@@ -254,23 +230,32 @@ def _overTCPToSink(count: int) -> float:
         logrecv(TCP, f"--output=forward:tcp:127.0.0.1:{sink.port}") as server,
         traffic.connect(server.port) as connection,
     ):
-        traffic.sendFrames([connection], WARM)
-        sink.awaitCount(WARM)
-        begin = server.cpu()
-        traffic.sendFrames([connection], count)
-        sink.awaitCount(WARM + count)
-        return (server.cpu() - begin) / count * 1e6
+        sent = 0
+
+        def work(count: int) -> float:
+            nonlocal sent
+            begin = server.cpu()
+            traffic.sendFrames([connection], count)
+            sent += count
+            sink.awaitCount(sent)
+            return server.cpu() - begin
+
+        work(WARM)
+        yield work
 
 
 def forward(scale: Scale) -> Round:
     """
     What forwarding adds to receiving, against receiving and writing.
     """
-    count = scale(100_000)
-    return scale.compare(
-        lambda: _overTCPToSink(count) - _overTCPToNothing(count),
-        lambda: _overTCP(logrecv(TCP, FILE), count),
-    )
+    with (
+        _toSink() as forwarding,
+        _toNothing() as nothing,
+        overTCP(logrecv(TCP, FILE)) as writing,
+    ):
+        found = scale.alternate(100_000, forwarding, nothing, writing)
+        ours, peers = found[0] - found[1], found[2]
+        return Round(ours / peers, ours * 1e6, peers * 1e6)
 
 
 def idleMemory(scale: Scale) -> Round:
@@ -296,9 +281,12 @@ def idleMemory(scale: Scale) -> Round:
         return Round((server.memory() - before) / count / 1024)
 
 
-def _rate(server: Server, connections: int, count: int, burst: int) -> float:
+@contextmanager
+def overConnections(server: Server, connections: int, burst: int) -> Iterator[Work]:
     """
-    @return: Records a second, over so many connections.
+    Send frames over so many connections, in turns.
+
+    @param burst: How many over one before the next.
     """
     with ExitStack() as stack:
         stack.enter_context(server)
@@ -309,22 +297,20 @@ def _rate(server: Server, connections: int, count: int, burst: int) -> float:
         # One at a time, so that every connection has been accepted.
         traffic.sendFrames(clients, WARM, 1)
         server.awaitWritten(WARM)
-        begin = time.perf_counter()
-        traffic.sendFrames(clients, count, burst)
-        end = server.awaitStill()
-        server.awaitWritten(WARM + count)
-        return count / (end - begin)
+        yield clockWork(
+            server, lambda count: traffic.sendFrames(clients, count, burst), WARM
+        )
 
 
 def manyConnections(scale: Scale) -> Round:
     """
     Records a second over a thousand connections and over one.
     """
-    count = scale(200_000)
-    return scale.compare(
-        lambda: _rate(logrecv(TCP, FILE), 1000, count, 100),
-        lambda: _rate(logrecv(TCP, FILE), 1, count, 100),
-    )
+    with (
+        overConnections(logrecv(TCP, FILE), 1000, 100) as many,
+        overConnections(logrecv(TCP, FILE), 1, 100) as one,
+    ):
+        return scale.compareRates(200_000, many, one, stints=4)
 
 
 def latency(scale: Scale) -> Round:
@@ -333,7 +319,9 @@ def latency(scale: Scale) -> Round:
     at half of the rate that there was a moment ago with sends of the same size: the
     99th percentile.
     """
-    rate = _rate(logrecv(TCP, FILE), 1, scale(200_000), 100) / 2
+    with overConnections(logrecv(TCP, FILE), 1, 100) as work:
+        sent = scale(200_000)
+        rate = sent / work(sent) / 2
     count = int(rate * 4 * scale.factor / 100)
     with logrecv(TCP, FILE) as server, traffic.connect(server.port) as connection:
         traffic.sendFrames([connection], WARM)
@@ -396,11 +384,11 @@ def workers(scale: Scale) -> Round:
     """
     if len(os.sched_getaffinity(0)) < 2:
         raise NotHere("there is one processor only")
-    count = scale(400_000)
-    return scale.compare(
-        lambda: _rate(logrecv("--workers=2", TCP, FILE), 16, count, 1000),
-        lambda: _rate(logrecv(TCP, FILE), 16, count, 1000),
-    )
+    with (
+        overConnections(logrecv("--workers=2", TCP, FILE), 16, 1000) as two,
+        overConnections(logrecv(TCP, FILE), 16, 1000) as one,
+    ):
+        return scale.compareRates(400_000, two, one, stints=4)
 
 
 ROWS = (

@@ -7,7 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Final, TypeAlias
+
+#: Does something for so many records, and tells the seconds that it took: of CPU, or
+#: on the clock.
+Work: TypeAlias = Callable[[int], float]
+
+#: In how many stints the work of a round is done, unless that takes too long.  What a
+#: machine gives to one process changes by a half within seconds.
+STINTS: Final = 8
 
 
 class NotHere(Exception):
@@ -51,18 +59,45 @@ class Scale:
         """
         return max(round(count * self.factor / step), 1) * step
 
-    def compare(self, ours: Callable[[], float], peers: Callable[[], float]) -> Round:
+    def alternate(
+        self, count: int, *works: Work, stints: int = STINTS, step: int = 1000
+    ) -> list[float]:
         """
-        Measure logrecv and its peer, one after the other; who is first changes
-        with each round, so that a machine that slows down favours neither.
+        Have several do the same work, a stint each in turns; who is first changes
+        with each.
+
+        @param count: The records of a round.
+        @param step: Each stint is of so many, or of a multiple.
+        @return: The seconds that each took for a record.
         """
-        if self.number % 2:
-            second = peers()
-            first = ours()
-        else:
-            first = ours()
-            second = peers()
-        return Round(first / second, first, second)
+        each = self(count // stints, step)
+        taken = [0.0] * len(works)
+        for stint in range(stints):
+            order = range(len(works))
+            for which in order if (stint + self.number) % 2 == 0 else reversed(order):
+                taken[which] += works[which](each)
+        return [seconds / each / stints for seconds in taken]
+
+    def compare(self, count: int, ours: Work, peers: Work) -> Round:
+        """
+        Compare what a record takes, in microseconds.
+        """
+        mine, theirs = self.alternate(count, ours, peers)
+        return Round(mine / theirs, mine * 1e6, theirs * 1e6)
+
+    def compareRates(
+        self,
+        count: int,
+        ours: Work,
+        peers: Work,
+        stints: int = STINTS,
+        step: int = 1000,
+    ) -> Round:
+        """
+        Compare how many records there are a second.
+        """
+        mine, theirs = self.alternate(count, ours, peers, stints=stints, step=step)
+        return Round(theirs / mine, 1 / mine, 1 / theirs)
 
 
 @dataclass(frozen=True)

@@ -111,23 +111,31 @@ class RowTests(SynchronousTestCase):
 
     def test_compare(self) -> None:
         """
-        Who is measured first changes with each round; the figure does not.
+        The work of a round is done in stints, each in turn, of whole steps; who is
+        first changes, and with each round too; the figures do not.
         """
         order: list[str] = []
 
-        def ours() -> float:
+        def ours(count: int) -> float:
             order.append("ours")
-            return 3.0
+            return count * 3e-6
 
-        def peers() -> float:
+        def peers(count: int) -> float:
             order.append("peers")
-            return 2.0
+            self.assertEqual(count, 2000)
+            return count * 2e-6
 
-        for number in range(3):
-            self.assertEqual(
-                Scale(number=number).compare(ours, peers), Round(1.5, 3.0, 2.0)
-            )
-        self.assertEqual(order, ["ours", "peers", "peers", "ours", "ours", "peers"])
+        found = Scale().compare(16_500, ours, peers)
+        self.assertApproximates(found.value, 1.5, 1e-9)
+        self.assertApproximates(found.ours, 3.0, 1e-9)
+        self.assertApproximates(found.peers, 2.0, 1e-9)
+        self.assertEqual(order, ["ours", "peers", "peers", "ours"] * 4)
+        order.clear()
+        found = Scale(number=1).compareRates(4000, ours, peers, stints=2)
+        self.assertApproximates(found.value, 2 / 3, 1e-9)
+        self.assertApproximates(found.ours, 1e6 / 3, 1e-3)
+        self.assertApproximates(found.peers, 1e6 / 2, 1e-3)
+        self.assertEqual(order, ["peers", "ours", "ours", "peers"])
 
     def test_figures(self) -> None:
         """
