@@ -15,7 +15,7 @@ from logrecv.batches import Batches
 from logrecv.counters import InputTally, makeTallies
 from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.quarantine import KeepNothing
-from logrecv.record import Origin, Record
+from logrecv.record import Origin, PickledBatch, Record
 from logrecv.wire import lines
 from logrecv.wire.errors import PRESSURE, WireError
 from logrecv.wire.payloads import PayloadReader
@@ -149,14 +149,16 @@ class Intake:
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
         origin = self._origin(via, peer)
-        records: list[Record] = []
-        read = PayloadReader(origin).read
+        records = PickledBatch()
+        reader = PayloadReader(origin)
+        read = reader.read
         for payload in payloads:
             try:
                 records.append(read(payload))
             except WireError as error:
                 tally.reject(error.reason)
                 self.quarantine.keep(payload, error.reason, origin)
+        records.payloads = None if reader.others else payloads
         return self._handOn(records, tally)
 
     def _takeAll(

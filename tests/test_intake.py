@@ -4,10 +4,14 @@ Tests for L{logrecv.intake}.
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Sequence
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.intake import Intake, UnderPressure
+from logrecv.record import PickledBatch, Record
 from logrecv.testing import MemorySink, PressureSink, makeForm, makePickle
 from logrecv.wire.errors import WireError
 
@@ -45,6 +49,29 @@ class IntakeTests(SynchronousTestCase):
         tally = self.intake.tallies["tcp"]
         self.assertEqual((tally.received, tally.accepted), (3, 0))
         self.assertEqual(tally.rejected, {"malformed": 2, "not-a-record": 1})
+
+    def test_payloads(self) -> None:
+        """
+        The payloads go on with records that are all as stock handlers sent them, and
+        with no others.
+        """
+        batches: list[object] = []
+
+        class Sink(MemorySink):
+            def deliver(self, batch: Sequence[Record]) -> None:
+                batches.append(batch)
+
+        self.intake = Intake(Sink(), self.clock)
+        stock = [makePickle(), makePickle(msg="b")]
+        merged = pickle.dumps({"msg": "%d", "args": (1,)}, 2)
+        for sent in (stock, [*stock, merged], [*stock, b"x"], [merged]):
+            self.intake.takeFrames(sent, "p")
+        self.intake.takeDatagrams(stock, "p")
+        found = [
+            each.payloads if isinstance(each, PickledBatch) else "none"
+            for each in batches
+        ]
+        self.assertEqual(found, [stock, None, None, None, stock])
 
     def test_pressure(self) -> None:
         """

@@ -67,6 +67,10 @@ class BatchEncoder:
 
     def _make(self, batch: Sequence[Record]) -> Encoded:
         encoded = Encoded()
+        if len(batch) <= PART_RECORDS:
+            # As it is: it may be more than a sequence.
+            self._add(batch, encoded)
+            return encoded
         for start in range(0, len(batch), PART_RECORDS):
             self._add(batch[start : start + PART_RECORDS], encoded)
         return encoded

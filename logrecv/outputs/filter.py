@@ -100,7 +100,11 @@ class FilteredSink:
         passed = batch
         for condition in self.conditions:
             passed = [record for record in passed if condition(record)]
-        self.tally.filtered += len(batch) - len(passed)
+        filtered = len(batch) - len(passed)
+        self.tally.filtered += filtered
+        if not filtered:
+            # As it was: it may be more than a sequence.
+            return self.sink.deliver(batch)
         return self.sink.deliver(passed) if passed else None
 
     def flush(self) -> Deferred[None]:

@@ -36,7 +36,7 @@ from logrecv.outputs.queue import QueuedSink
 from logrecv.outputs.spool import takeStore
 from logrecv.outputs.store import Chunk
 from logrecv.outputs.writers import IWriter
-from logrecv.record import JSONValue, Record
+from logrecv.record import JSONValue, PickledBatch, Record
 from logrecv.wire.stockframes import FrameEncoder
 
 #: The pickle protocol of C{SocketHandler.makePickle}.
@@ -119,6 +119,11 @@ def encodeFrames(batch: Sequence[Record]) -> bytes:
     the other, save that nothing refers to what was there before: nothing in a
     record is shared.
     """
+    if isinstance(batch, PickledBatch) and batch.payloads is not None:
+        # As they came.
+        pack = _LENGTH.pack
+        pieces = [each for data in batch.payloads for each in (pack(len(data)), data)]
+        return b"".join(pieces)
     encode = FrameEncoder().encode
     return b"".join([encode(record) or _pickledFrame(record) for record in batch])
 

@@ -6,7 +6,7 @@ from logrecv.wire.times cimport isoTime
 
 cdef object Record
 cdef int _BINFLOAT, _INT, _BININT, _BININT1, _LONG, _BININT2, _NONE, _BINUNICODE
-cdef int _BINPUT, _SETITEMS, _LINE_FEED, _TEXT_HEAD, _FEW_DIGITS
+cdef int _BINPUT, _SETITEMS, _LINE_FEED, _ZERO, _TEXT_HEAD, _FEW_DIGITS
 cdef double _GREATEST, _LEAST
 cdef bytes _HEAD, _TAIL
 cdef bytes _NAME, _MSG, _ARGS, _LEVELNAME, _LEVELNO, _PATHNAME, _FILENAME, _MODULE
@@ -16,6 +16,7 @@ cdef bytes _RELATIVE, _THREAD, _THREADNAME, _PROCESSNAME, _PROCESS, _TASKNAME
 
 @cython.final
 cdef class PayloadReader:
+    cdef readonly Py_ssize_t others
     cdef object _origin
     cdef bytes _data
     cdef Py_ssize_t _position

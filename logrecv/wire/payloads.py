@@ -4,7 +4,8 @@ Payloads of C{SocketHandler} and C{DatagramHandler} to records.
 A stock handler of Python 3 writes the attributes of a record always in the same
 order and the same few opcodes.  The short way reads just that, from the first
 byte to the last.  It repairs nothing, resolves nothing and bounds nothing: what it
-takes has nothing to repair or to resolve, and is no larger than its payload.
+takes has nothing to repair or to resolve, and is no larger than its payload.  C{pickle}
+reads the same of it and runs nothing, so it may be sent on as it is.
 Where anything is different it gives up, and the pickle machine reads the payload
 from the beginning.
 """
@@ -34,6 +35,7 @@ _BINPUT: Final = 0x71  # q
 _SETITEMS: Final = 0x75  # u
 
 _LINE_FEED: Final = 0x0A
+_ZERO: Final = 0x30  # 0
 
 #: Bytes of a BINUNICODE before its text: the opcode and a length.
 _TEXT_HEAD: Final = 5
@@ -96,14 +98,17 @@ class _NotStock(Exception):
 class PayloadReader:
     """
     Makes records of the payloads that came together.
+
+    @ivar others: How many did not go the short way.
     """
 
-    __slots__ = ("_data", "_origin", "_position", "_texts", "_writtenTexts")
+    __slots__ = ("_data", "_origin", "_position", "_texts", "_writtenTexts", "others")
 
     def __init__(self, origin: Origin) -> None:
         """
         @param origin: Where they came from.
         """
+        self.others: int = 0
         self._origin: Origin = origin
         self._data: bytes = b""
         self._position: int = 0
@@ -127,6 +132,7 @@ class PayloadReader:
                 return self._stockRecord()
             except (_NotStock, LookupError, StructError, UnicodeDecodeError):
                 pass
+        self.others += 1
         return makeRecord(loads(payload), self._origin, len(payload))
 
     def _stockRecord(self) -> Record:
@@ -303,6 +309,9 @@ class PayloadReader:
             # Without digits it is no number, and a number after as many as
             # these may be larger than what is kept.
             if at == self._position + 1 or data[at] != _LONG:
+                raise _NotStock
+            # Others than us do not read that, and it may be sent on.
+            if data[self._position + 1] == _ZERO:
                 raise _NotStock
             if data[at + 1] != _LINE_FEED:
                 raise _NotStock

@@ -52,6 +52,17 @@ class BatchEncoderTests(SynchronousTestCase):
             self.assertEqual(second.parts, first.parts)
         self.assertEqual(self.encoded, [2, 2])
 
+    def test_asItIs(self) -> None:
+        """
+        A batch that is not too large is encoded as it is: it may be more than a
+        sequence.
+        """
+        seen: list[object] = []
+        encoder = BatchEncoder(lambda batch: bytes(seen.append(batch) or b"x"), 100)
+        batch = [makeRecord("a")]
+        encoder.make(batch)
+        self.assertIs(seen[0], batch)
+
     def test_forgotten(self) -> None:
         """
         Nothing of a batch is kept when all have it.

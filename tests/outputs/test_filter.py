@@ -4,7 +4,7 @@ Tests for L{logrecv.outputs.filter}.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
+from logrecv.record import Record
 from logrecv.testing import MemorySink, PressureSink, makeRecord
 
 
@@ -103,6 +104,22 @@ class FilteredSinkTests(SynchronousTestCase):
         self.filtered = FilteredSink(
             self.sink, self.tally, [minimumLevel("WARNING"), loggerGlob("app")]
         )
+
+    def test_allPass(self) -> None:
+        """
+        A batch of which nothing is kept back is handed on as it is.
+        """
+        batches: list[object] = []
+
+        class Sink(MemorySink):
+            def deliver(self, batch: Sequence[Record]) -> None:
+                batches.append(batch)
+
+        filtered = FilteredSink(Sink(), self.tally, [minimumLevel("WARNING")])
+        batch = [makeRecord(levelno=40), makeRecord(levelno=30)]
+        filtered.deliver(batch)
+        self.assertIs(batches[0], batch)
+        self.assertEqual(self.tally.filtered, 0)
 
     def test_interface(self) -> None:
         """

@@ -38,7 +38,7 @@ from logrecv.outputs.forward import (
 from logrecv.outputs.parser import StandardOutput, Surroundings
 from logrecv.outputs.queue import CLOSE_TIMEOUT, RETRY_DELAY, STOP_TIMEOUT, QueuedSink
 from logrecv.outputs.writers import IWriter
-from logrecv.record import Origin, Record
+from logrecv.record import Origin, PickledBatch, Record
 from logrecv.testing import CREATED, makeFrame, makeLogRecord, makeRecord
 from logrecv.wire import fields, pickles
 from logrecv.wire.frames import FrameDecoder
@@ -101,6 +101,17 @@ class WireTests(SynchronousTestCase):
         again = fields.makeRecord(pickles.loads(payload), origin, len(payload))
         self.assertEqual(again, record)
         self.assertEqual(again.extra, {"user": {"id": [1, None, 2.5, True]}})
+
+    def test_asTheyCame(self) -> None:
+        """
+        Records of which the payloads are known are sent on as these; others of the
+        same kind are not.
+        """
+        batch = PickledBatch([makeRecord("a"), makeRecord("b")])
+        batch.payloads = [b"first", b"the second"]
+        self.assertEqual(encodeFrames(batch), b"\0\0\0\5first\0\0\0\nthe second")
+        batch.payloads = None
+        self.assertEqual(encodeFrames(batch), encodeFrames([*batch]))
 
     def test_missing(self) -> None:
         """

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Sequence
+from io import BytesIO
 from logging.handlers import SocketHandler
-from typing import Any
+from typing import Any, NoReturn
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.formats import encodeJSON
 from logrecv.record import Origin
 from logrecv.testing import makePickle
-from logrecv.wire import payloads
 from logrecv.wire.errors import WireError
 from logrecv.wire.fields import makeRecord
 from logrecv.wire.payloads import PayloadReader
@@ -50,6 +50,28 @@ def outcome(read: Any, payload: bytes) -> object:
         return error.reason
 
 
+class Harmless(pickle.Unpickler):
+    """
+    The unpickler of other receivers, but for what makes it dangerous.
+    """
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        """
+        Find none.
+        """
+        raise AssertionError(f"{module}.{name} would have been imported")
+
+
+def harmless(payload: bytes) -> dict[str, object]:
+    """
+    Read a payload as other receivers do.
+    """
+    stream = BytesIO(payload)
+    found: dict[str, object] = Harmless(stream).load()
+    assert not stream.read(), "something follows"
+    return found
+
+
 def longWay(payload: bytes) -> object:
     """
     Tell what the pickle machine and the repairs make of a payload.
@@ -78,26 +100,25 @@ class PayloadReaderTests(SynchronousTestCase):
 
     def check(self, sent: Sequence[bytes]) -> None:
         """
-        Read payloads that came together, both ways.
+        Read payloads that came together, both ways; and what went the short way as
+        a receiver does to which it is sent on.
         """
         reader = PayloadReader(ORIGIN)
         for payload in sent:
-            self.assertEqual(outcome(reader.read, payload), longWay(payload), payload)
+            others = reader.others
+            found = outcome(reader.read, payload)
+            self.assertEqual(found, longWay(payload), payload)
+            if reader.others == others:
+                record = makeRecord(harmless(payload), ORIGIN, len(payload))
+                self.assertEqual(found, encodeJSON([record]), payload)
 
     def isShort(self, payload: bytes) -> bool:
         """
         Whether a payload goes the short way.
         """
-        asked: list[bytes] = []
-
-        def watched(payload: bytes) -> dict[str, object]:
-            asked.append(payload)
-            return loads(payload)
-
-        patch = self.patch(payloads, "loads", watched)
-        outcome(PayloadReader(ORIGIN).read, payload)
-        patch.restore()
-        return not asked
+        reader = PayloadReader(ORIGIN)
+        outcome(reader.read, payload)
+        return not reader.others
 
     def test_captures(self) -> None:
         """
@@ -154,6 +175,17 @@ class PayloadReaderTests(SynchronousTestCase):
         for protocol in (0, 2, 3, 4, 5):
             self.assertFalse(self.isShort(stockPickle(protocol=protocol)), protocol)
             self.check([stockPickle(protocol=protocol)])
+
+    def test_zeros(self) -> None:
+        """
+        A number that begins with a zero is not sent on: C{pickle} reads none.
+        """
+        payload = stockPickle()
+        number = b"L%dL\n" % (STOCK["thread"],)
+        self.assertEqual(payload.count(number), 1)
+        damaged = payload.replace(number, b"L007L\n")
+        self.assertFalse(self.isShort(damaged))
+        self.check([damaged])
 
     def test_commonTexts(self) -> None:
         """
