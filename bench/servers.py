@@ -82,7 +82,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, *words],
             cwd=self.directory,
-            env={**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -204,6 +204,16 @@ class Server:
         )
         if passed != count:
             raise RuntimeError(f"{passed:.0f} of {count} records went through")
+
+
+def _environment() -> dict[str, str]:
+    """
+    Give what a server finds: that of this process, but that its modules are kept
+    compiled to bytecode, as those of an installation are.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def cpuTime(process: int) -> float:

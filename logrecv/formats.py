@@ -89,11 +89,17 @@ def _escape(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
-_ESCAPES: Final = {
-    code: _escape(chr(code))
-    for first, last in _UNSAFE
-    for code in range(first, last + 1)
-}
+@cache
+def _escapes() -> dict[int, str]:
+    """
+    Make the table of what is not shown as it is.  It has some thousand entries, and
+    most services never need it.
+    """
+    return {
+        code: _escape(chr(code))
+        for first, last in _UNSAFE
+        for code in range(first, last + 1)
+    }
 
 
 def _isPlain(text: str) -> bool:
@@ -111,7 +117,7 @@ def _oneLine(text: str) -> str:
         return text
     # A table first: with a function for each match, a client could make a
     # record of 1 MiB take half a second.
-    shown = text.translate(_ESCAPES)
+    shown = text.translate(_escapes())
     if shown.isascii():
         return shown
     return _STRAY.sub(lambda match: _escape(match[0]), shown)
