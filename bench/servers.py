@@ -54,11 +54,14 @@ class Server:
     @ivar started: Seconds that it took to listen.
     """
 
-    def __init__(self, *words: str, stream: bool = True) -> None:
+    def __init__(
+        self, *words: str, stream: bool = True, cores: int | None = None
+    ) -> None:
         """
         @param words: The command, after that of Python, with C{{port}},
             C{{console}}, C{{file}} and C{{directory}} where they belong.
         @param stream: Whether it takes connections.
+        @param cores: How many processors it may use; L{None} for all.
         """
         self._stack = ExitStack()
         self.directory = Path(
@@ -87,6 +90,10 @@ class Server:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
+        if cores is not None:
+            # Before it has threads or children, which inherit it.
+            allowed = sorted(os.sched_getaffinity(0))[:cores]
+            os.sched_setaffinity(self.process.pid, allowed)
         try:
             self._awaitListening(stream)
         except BaseException:
@@ -227,13 +234,15 @@ def cpuTime(process: int) -> float:
     return time.clock_gettime((~process << 3) | _CPUCLOCK_SCHED)
 
 
-def logrecv(*options: str, stream: bool = True) -> Server:
+def logrecv(*options: str, stream: bool = True, cores: int | None = None) -> Server:
     """
     Start logrecv.
+
+    @param cores: How many processors it may use; L{None} for all.
     """
     command = ("-m", "twisted", "--log-level=warn", "logrecv")
     limits = ("--max-connections=5000", "--max-connections-per-peer=5000")
-    return Server(*command, *limits, *options, stream=stream)
+    return Server(*command, *limits, *options, stream=stream, cores=cores)
 
 
 def peer(name: str, stream: bool = True) -> Server:

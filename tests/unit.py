@@ -12,11 +12,9 @@ SLOW = (
     "tests.e2e.",
     "tests.hostile.",
     "tests.faults.",
-    "tests.hostile.",
     "tests.test_examples",
     "tests.test_packaging",
     "tests.test_readme",
-    "tests.test_secure_examples",
     "tests.test_secure_examples",
 )
 
