@@ -33,12 +33,19 @@ WARM = 4000
 NOTHING = "--output=file:{directory}/nothing:level=1000"
 
 
-def cpuWork(server: Server, send: Callable[[int], object]) -> Work:
+def cpuWork(
+    server: Server,
+    send: Callable[[int], object],
+    awaitAll: Callable[[int], object] | None = None,
+) -> Work:
     """
-    Send records, and tell the CPU time that they took from the socket to the file.
+    Send records, and tell the CPU time that they took from the socket to the file,
+    or wherever they go.
 
     @param send: Sends so many.
+    @param awaitAll: Waits until so many have come there, where it is not the file.
     """
+    awaitAll = awaitAll or server.awaitWritten
     sent = 0
 
     def work(count: int) -> float:
@@ -46,7 +53,7 @@ def cpuWork(server: Server, send: Callable[[int], object]) -> Work:
         begin = server.cpu()
         send(count)
         sent += count
-        server.awaitWritten(sent)
+        awaitAll(sent)
         return server.cpu() - begin
 
     work(WARM)
@@ -230,18 +237,11 @@ def _toSink() -> Iterator[Work]:
         logrecv(TCP, f"--output=forward:tcp:127.0.0.1:{sink.port}") as server,
         traffic.connect(server.port) as connection,
     ):
-        sent = 0
-
-        def work(count: int) -> float:
-            nonlocal sent
-            begin = server.cpu()
-            traffic.sendFrames([connection], count)
-            sent += count
-            sink.awaitCount(sent)
-            return server.cpu() - begin
-
-        work(WARM)
-        yield work
+        yield cpuWork(
+            server,
+            lambda count: traffic.sendFrames([connection], count),
+            sink.awaitCount,
+        )
 
 
 def forward(scale: Scale) -> Round:

@@ -191,7 +191,7 @@ def sendForms(port: int, count: int, clients: int = 16) -> None:
         if len(waiting) == clients:
             _readStatus(waiting.popleft())
         connection = socket.socket()
-        # Not connect(), which asks for the address of the address.
+        # Not create_connection, which looks the address up first.
         connection.connect(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in each[number % VARIETY]:
@@ -203,14 +203,24 @@ def sendForms(port: int, count: int, clients: int = 16) -> None:
 
 def _readStatus(connection: socket.socket) -> None:
     with connection:
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            data = connection.recv(65536)
-            if not data:
-                break
-            answer += data
+        _readHead(connection)
+
+
+def _readHead(connection: socket.socket) -> bytes:
+    """
+    Read at least the head of an answer.
+
+    @raise ConnectionError: It is not there, or does not say that all was taken.
+    """
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        data = connection.recv(65536)
+        if not data:
+            raise ConnectionError(f"the answer ends early: {answer!r}")
+        answer += data
     if not _ACCEPTED.match(answer):
         raise ConnectionError(answer.decode("latin-1"))
+    return answer
 
 
 def sendLines(port: int, requests: int) -> None:
@@ -229,16 +239,7 @@ def sendLines(port: int, requests: int) -> None:
 
 
 def _readAnswer(connection: socket.socket) -> None:
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        data = connection.recv(65536)
-        if not data:
-            raise ConnectionError("the answer ends early")
-        answer += data
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status = head.split(b" ", 2)[1]
-    if not status.startswith(b"2"):
-        raise ConnectionError(answer.decode("latin-1"))
+    head, _, body = _readHead(connection).partition(b"\r\n\r\n")
     length = 0
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):

@@ -25,7 +25,7 @@ from twisted.python.usage import Options, UsageError
 from logrecv import __version__
 from logrecv.descriptions import portNumber
 from logrecv.quarantine import Entry
-from logrecv.wire.frames import PREFIX
+from logrecv.wire.frames import frame
 
 #: Seconds that the other side may take over anything.
 TIMEOUT: Final = 30.0
@@ -192,10 +192,6 @@ class Sender(Protocol):
         """
 
 
-def _framed(payload: bytes) -> bytes:
-    return len(payload).to_bytes(PREFIX, "big") + payload
-
-
 @define(eq=False)
 class StreamSender:
     """
@@ -212,7 +208,7 @@ class StreamSender:
         """
         if self._socket is None:
             self._socket = socket.create_connection(self.to, TIMEOUT)
-        self._socket.sendall(_framed(entry.payload))
+        self._socket.sendall(frame(entry.payload))
 
     def finish(self) -> None:
         """
@@ -248,7 +244,7 @@ class DatagramSender:
             # Only a connected socket is told that nobody listens.
             self._socket.connect(where)
         try:
-            self._socket.send(_framed(entry.payload))
+            self._socket.send(frame(entry.payload))
         except OSError as error:
             if error.errno == errno.EMSGSIZE:
                 raise Refused("too long for a datagram of the network") from None

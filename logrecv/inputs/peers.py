@@ -8,12 +8,12 @@ import os
 import socket
 from ipaddress import ip_address
 from os import fsdecode
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import Logger
 
-_IP: Final = (IPv4Address, IPv6Address)
+from logrecv.inputs.admission import hostOf
 
 
 def peerName(peer: Any, host: Any) -> str:
@@ -41,7 +41,7 @@ def senderName(transport: Any) -> str:
     """
     peer = transport.getPeer()
     # To ask for this end is a system call.
-    return peerName(peer, None if isinstance(peer, _IP) else transport.getHost())
+    return peerName(peer, transport.getHost() if hostOf(peer) is None else None)
 
 
 def hostName(host: Any) -> str:

@@ -100,11 +100,10 @@ class FilteredSink:
         passed = batch
         for condition in self.conditions:
             passed = [record for record in passed if condition(record)]
-        filtered = len(batch) - len(passed)
-        self.tally.filtered += filtered
-        if not filtered:
+        self.tally.filtered += len(batch) - len(passed)
+        if len(passed) == len(batch):
             # As it was: it may be more than a sequence.
-            return self.sink.deliver(batch)
+            passed = batch
         return self.sink.deliver(passed) if passed else None
 
     def flush(self) -> Deferred[None]:

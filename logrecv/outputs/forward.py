@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 from pickle import Pickler
-from struct import Struct
 from typing import Any, ClassVar, Final, cast
 
 from attrs import define, field
@@ -37,6 +36,7 @@ from logrecv.outputs.spool import takeStore
 from logrecv.outputs.store import Chunk
 from logrecv.outputs.writers import IWriter
 from logrecv.record import JSONValue, PickledBatch, Record
+from logrecv.wire.frames import frame
 from logrecv.wire.stockframes import FrameEncoder
 
 #: The pickle protocol of C{SocketHandler.makePickle}.
@@ -48,8 +48,6 @@ EXTRA: Final = "extra"
 #: Bytes sent in one go.  A connection that is lost meanwhile makes records of
 #: as many bytes arrive twice at most.
 WRITE_SIZE: Final = 64 * 1024
-
-_LENGTH: Final = Struct(">L")
 
 #: Seconds to the first attempt to connect again, and between attempts at most,
 #: each before up to one second of jitter.
@@ -121,9 +119,7 @@ def encodeFrames(batch: Sequence[Record]) -> bytes:
     """
     if isinstance(batch, PickledBatch) and batch.payloads is not None:
         # As they came.
-        pack = _LENGTH.pack
-        pieces = [each for data in batch.payloads for each in (pack(len(data)), data)]
-        return b"".join(pieces)
+        return b"".join(map(frame, batch.payloads))
     encode = FrameEncoder().encode
     return b"".join([encode(record) or _pickledFrame(record) for record in batch])
 
@@ -137,8 +133,7 @@ def _pickledFrame(record: Record) -> bytes:
     # Without a memo.
     pickler.fast = True
     pickler.dump(makeAttributes(record))
-    pickled = buffer.getvalue()
-    return _LENGTH.pack(len(pickled)) + pickled
+    return frame(buffer.getvalue())
 
 
 @implementer(IPullProducer)

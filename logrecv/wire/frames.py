@@ -14,6 +14,13 @@ from typing import Final
 PREFIX: Final = 4
 
 
+def frame(payload: bytes) -> bytes:
+    """
+    Make a frame of a payload.
+    """
+    return len(payload).to_bytes(PREFIX, "big") + payload
+
+
 class FrameDecoder:
     """
     Takes the bytes of one connection, in any pieces, and gives its payloads.

@@ -14,6 +14,7 @@ from typing import Final
 from logrecv.record import Origin, Record
 from logrecv.wire.times import isoTime
 from logrecv.wire.values import (
+    BYTES_PER_CHARACTER,
     LARGEST_INTEGER,
     RENDERED_FLOOR,
     RENDERED_PER_BYTE,
@@ -23,9 +24,6 @@ from logrecv.wire.values import (
 #: How many attributes a stock handler always sends.  Since Python 3.12 it sends
 #: C{taskName} as well.
 ATTRIBUTES: Final = 20
-
-#: The most bytes of JSON that one character takes: it is escaped.
-BYTES_PER_CHARACTER: Final = 6
 
 #: The bytes of JSON that a record takes beside its texts, at most.
 BYTES_OF_OTHERS: Final = 1024

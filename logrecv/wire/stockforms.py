@@ -19,7 +19,11 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.fields import MERGE_ERRORS, STANDARD, makeRecord, mergeMessage
 from logrecv.wire.forms import FIELDS, parseForm, unquote
 from logrecv.wire.times import isoTime
-from logrecv.wire.values import RENDERED_FLOOR, RENDERED_PER_BYTE
+from logrecv.wire.values import (
+    BYTES_PER_CHARACTER,
+    RENDERED_FLOOR,
+    RENDERED_PER_BYTE,
+)
 
 _TEXT: Final = rb"([^&]*+)"
 #: An integer that is less than 2**63.
@@ -44,9 +48,6 @@ _FORM: Final = re.compile(
 
 #: What a handler writes where there are no arguments.
 _NO_ARGUMENTS: Final = (b"None", b"%28%29")
-
-#: The most bytes of JSON that one character of a message takes: it is escaped.
-_BYTES_PER_CHARACTER: Final = 6
 
 #: Of the room of a record, what its form takes at most by itself: six bytes of
 #: JSON for each of its own, and ten for each further attribute, which has two.
@@ -165,7 +166,7 @@ def _merged(template: str, args: str, size: int) -> str:
     merged = mergeMessage(template, args, size)
     room = (RENDERED_PER_BYTE - _TAKEN_PER_BYTE) * size + RENDERED_FLOOR - _TAKEN
     # A message that is the template tells nothing by its arguments.
-    if len(merged) * _BYTES_PER_CHARACTER > room or merged == template:
+    if len(merged) * BYTES_PER_CHARACTER > room or merged == template:
         raise _NotStock
     # The literal of a text can have escapes of lone surrogates.
     if not merged.isascii():

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as StructError
-from typing import Final
+from typing import Any, Final, cast
 
 from logrecv.record import JSONValue, Record
 from logrecv.wire.fields import STANDARD
+from logrecv.wire.frames import frame
 
-_LENGTH: Final = Struct(">L")
 _TEXT: Final = Struct("<cL")
 _BYTE: Final = Struct("<cB")
 _SHORT: Final = Struct("<cH")
@@ -75,14 +75,12 @@ class FrameEncoder:
     Makes frames of the records of a batch.
     """
 
-    __slots__ = ("_calls", "_names", "_places", "_tasks")
+    __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        # What was written for values that records have in common.
-        self._names: dict[object, bytes] = {}
-        self._places: dict[object, bytes] = {}
-        self._calls: dict[object, bytes] = {}
-        self._tasks: dict[object, bytes] = {}
+        #: What was written of values that records have in common: by the function
+        #: that did, and the values.
+        self._parts: dict[tuple[Any, ...], bytes] = {}
 
     def encode(self, record: Record) -> bytes | None:
         """
@@ -98,17 +96,38 @@ class FrameEncoder:
             return None
 
     def _encode(self, record: Record) -> bytes | None:
+        name = (_name, record.name)
+        place = (
+            _place,
+            record.levelname,
+            record.levelno,
+            record.pathname,
+            record.filename,
+            record.module,
+        )
+        task = (
+            _task,
+            record.thread,
+            record.threadName,
+            record.processName,
+            record.process,
+            record.taskName,
+        )
+        parts = self._parts
         pieces: list[bytes] = [
-            self._name(record.name),
+            parts.get(name) or self._write(name),
             _MSG,
             _text(record.message),
-            self._place(record),
+            parts.get(place) or self._write(place),
             _NO_TEXTS,
-            self._call(record.lineno, record.funcName),
+            _LINENO,
+            _integer(record.lineno or 0),
+            _FUNCNAME,
+            _textOrNone(record.funcName),
             _TIMES.pack(_CREATED, record.created, _MSECS, record.msecs),
             _RELATIVE,
             _number(record.relativeCreated),
-            self._task(record),
+            parts.get(task) or self._write(task),
         ]
         if record.exc_text is not None or record.stack_info is not None:
             pieces[4] = _EXC_TEXT + _textOrNone(record.exc_text)
@@ -116,73 +135,69 @@ class FrameEncoder:
         if record.extra is not None and not _addExtra(pieces, record.extra):
             return None
         pieces.append(_TAIL)
-        pickled = b"".join(pieces)
-        return _LENGTH.pack(len(pickled)) + pickled
+        return frame(b"".join(pieces))
 
-    def _name(self, name: str | None) -> bytes:
-        part = self._names.get(name)
-        if part is None:
-            self._names[name] = part = _NAME + _textOrNone(name)
-        return part
+    def _write(self, key: tuple[Any, ...]) -> bytes:
+        """
+        Write values for the first time.
 
-    def _place(self, record: Record) -> bytes:
+        @param key: What does, and the values.
         """
-        Write what the records of one level and file have in common.
-        """
-        levelname, levelno = record.levelname, record.levelno
-        pathname, filename, module = record.pathname, record.filename, record.module
-        key = (levelname, levelno, pathname, filename, module)
-        part = self._places.get(key)
-        if part is None:
-            part = (
-                _LEVELNAME
-                + _textOrNone(levelname)
-                + _LEVELNO
-                + _integer(levelno or 0)
-                + _PATHNAME
-                + _textOrNone(pathname)
-                + _FILENAME
-                + _textOrNone(filename)
-                + _MODULE
-                + _textOrNone(module)
-            )
-            self._places[key] = part
-        return part
+        write, *values = key
+        self._parts[key] = part = write(*values)
+        return cast(bytes, part)
 
-    def _call(self, lineno: int | None, funcName: str | None) -> bytes:
-        """
-        Write what the records of one line have in common.
-        """
-        key = (lineno, funcName)
-        part = self._calls.get(key)
-        if part is None:
-            part = _LINENO + _integer(lineno or 0) + _FUNCNAME + _textOrNone(funcName)
-            self._calls[key] = part
-        return part
 
-    def _task(self, record: Record) -> bytes:
-        """
-        Write what the records of one thread have in common.
-        """
-        thread, threadName = record.thread, record.threadName
-        processName, process = record.processName, record.process
-        key = (thread, threadName, processName, process, record.taskName)
-        part = self._tasks.get(key)
-        if part is None:
-            part = (
-                _THREAD
-                + _number(thread)
-                + _THREADNAME
-                + _textOrNone(threadName)
-                + _PROCESSNAME
-                + _textOrNone(processName)
-                + _PROCESS
-                + _number(process)
-                + _TASKNAME
-                + _textOrNone(record.taskName)
-            )
-            self._tasks[key] = part
-        return part
+def _name(name: str | None) -> bytes:
+    return _NAME + _textOrNone(name)
+
+
+def _place(
+    levelname: str | None,
+    levelno: int | None,
+    pathname: str | None,
+    filename: str | None,
+    module: str | None,
+) -> bytes:
+    """
+    Write what the records of one level and file have in common.
+    """
+    return (
+        _LEVELNAME
+        + _textOrNone(levelname)
+        + _LEVELNO
+        + _integer(levelno or 0)
+        + _PATHNAME
+        + _textOrNone(pathname)
+        + _FILENAME
+        + _textOrNone(filename)
+        + _MODULE
+        + _textOrNone(module)
+    )
+
+
+def _task(
+    thread: int | None,
+    threadName: str | None,
+    processName: str | None,
+    process: int | None,
+    taskName: str | None,
+) -> bytes:
+    """
+    Write what the records of one thread have in common.
+    """
+    return (
+        _THREAD
+        + _number(thread)
+        + _THREADNAME
+        + _textOrNone(threadName)
+        + _PROCESSNAME
+        + _textOrNone(processName)
+        + _PROCESS
+        + _number(process)
+        + _TASKNAME
+        + _textOrNone(taskName)
+    )
 
 
 def _text(text: str) -> bytes:

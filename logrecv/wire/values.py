@@ -50,6 +50,9 @@ CALL_EFFORT: Final = 6
 RENDERED_PER_BYTE: Final = 16
 RENDERED_FLOOR: Final = 8192
 
+#: The most bytes of JSON that one character takes: it is escaped.
+BYTES_PER_CHARACTER: Final = 6
+
 #: The integers that are kept: those that fit 64 bits with or without a sign,
 #: which is what readers of JSON can be hoped to take.
 SMALLEST_INTEGER: Final = -(2**63)

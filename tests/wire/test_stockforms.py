@@ -5,10 +5,7 @@ as the long one.
 
 from __future__ import annotations
 
-import gzip
-import json
 from base64 import b64decode
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -23,11 +20,10 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.fields import makeRecord
 from logrecv.wire.forms import FIELDS, parseForm
 from logrecv.wire.stockforms import readForm
+from tests.wire.test_pickles import DATA, lines
 from tests.wire.test_stock import STOCK
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "http", "192.0.2.1:5000")
-
-CAPTURES = Path(__file__).parent.parent / "data" / "wire"
 
 
 def stockForm(**others: object) -> bytes:
@@ -41,13 +37,12 @@ def captures() -> list[bytes]:
     """
     Give what handlers of every Python posted.
     """
-    found = []
-    for path in sorted(CAPTURES.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            for capture in map(json.loads, file):
-                if capture["via"] == "http-post":
-                    found.append(b64decode(capture["wire"]).partition(b"\r\n\r\n")[2])
-    return found
+    return [
+        b64decode(capture["wire"]).partition(b"\r\n\r\n")[2]
+        for path in sorted((DATA / "wire").glob("*.jsonl.gz"))
+        for capture in lines(path)
+        if capture["via"] == "http-post"
+    ]
 
 
 def outcome(read: Any, body: bytes) -> object:
