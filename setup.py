@@ -14,7 +14,14 @@ from setuptools import Extension, setup
 
 #: What every record of a stock handler passes through before it is a record.
 #: Each has the same name as its module with the types in C beside it.
-COMPILED = ("frames", "payloads", "pickles", "plain", "stock", "times")
+COMPILED = (
+    "framing",
+    "jsonlines.fast",
+    "pickled.attributes_fast",
+    "pickled.fast",
+    "pickled.machine",
+    "timestamps",
+)
 
 
 def extensions() -> list[Extension]:
@@ -33,7 +40,7 @@ def extensions() -> list[Extension]:
     modules = [
         Extension(
             f"logrecv.wire.{name}",
-            [f"logrecv/wire/{name}.py"],
+            [f"logrecv/wire/{name.replace('.', '/')}.py"],
             # Without what debuggers want, a sixth of the size.
             extra_compile_args=["-g0"],
         )

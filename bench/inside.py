@@ -16,10 +16,10 @@ from types import ModuleType
 
 from bench import traffic
 from bench.rows import NotHere, Round, Row, Scale
-from logrecv.formats import makePretty, makeText
+from logrecv.formats.text import makePretty, makeText
 from logrecv.record import Origin
-from logrecv.wire import pickles
-from logrecv.wire.fields import makeRecord
+from logrecv.wire.attributes import makeRecord
+from logrecv.wire.pickled import machine as pickles
 
 ORIGIN = Origin("2026-01-01T00:00:00.000000Z", "tcp", "127.0.0.1:50000")
 
@@ -54,9 +54,9 @@ def uncompiled() -> ModuleType:
     """
     Load the pickle machine as Python, whatever is installed.
     """
-    path = str(Path(pickles.__file__).parent / "pickles.py")
-    loader = importlib.machinery.SourceFileLoader("logrecv.wire.pickles", path)
-    spec = importlib.util.spec_from_loader("logrecv.wire.pickles", loader)
+    path = str(Path(pickles.__file__).parent / "machine.py")
+    loader = importlib.machinery.SourceFileLoader("logrecv.wire.pickled.machine", path)
+    spec = importlib.util.spec_from_loader("logrecv.wire.pickled.machine", loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)

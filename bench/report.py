@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bench.servers import memory
 from logrecv import __version__
-from logrecv.wire.pickles import FORM
+from logrecv.wire.pickled.machine import IMPLEMENTATION
 
 #: What the results depend on, beside logrecv.
 PACKAGES: Final = (
@@ -55,7 +55,7 @@ def machine() -> dict[str, Any]:
         "files": "in memory" if memory() else "on disk",
         "python": platform.python_version(),
         "logrecv": __version__,
-        "decoder": FORM,
+        "decoder": IMPLEMENTATION,
         **versions,
     }
 

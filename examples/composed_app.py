@@ -21,15 +21,15 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from logrecv.counters import OutputTally
-from logrecv.inputs.http import RecordResource
+from logrecv.inputs.http.site import RecordResource
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
 from logrecv.intake import Intake
 from logrecv.interfaces import IRecordSink
+from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.filter import FilteredSink, minimumLevel
-from logrecv.outputs.parser import OutputFactory
 from logrecv.record import Record
 from logrecv.service import ReceiverService
 

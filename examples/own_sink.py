@@ -22,7 +22,7 @@ from zope.interface import implementer
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description
 from logrecv.interfaces import IOutputParser, IRecordSink
-from logrecv.outputs.parser import Surroundings
+from logrecv.outputs.factory import OutputContext
 from logrecv.record import Record
 
 
@@ -92,14 +92,12 @@ class CountParser:
 
     kind = "count"
 
-    def parse(
-        self, description: Description, surroundings: Surroundings
-    ) -> IRecordSink:
+    def parse(self, description: Description, context: OutputContext) -> IRecordSink:
         """
         See L{IOutputParser.parse}.
         """
         every = description.takeKeyword("every", positive, 1000)
-        return CountingSink(surroundings.tally, every)
+        return CountingSink(context.tally, every)
 
 
 count = CountParser()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from targets import LONGEST_SEED, TARGETS
 
-from logrecv.wire.pickles import COMPILED
+from logrecv.wire.pickled.machine import COMPILED
 
 #: Bytes that mean something in a pickle or a form.
 SPECIAL = b"().0123456789=&%+<>[]{}|\x00\x7f\xff\n'\"\\"

@@ -17,14 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
-from logrecv.formats import encodeJSON, makePretty, makeText
+from logrecv.formats.text import encodeJSON, makePretty, makeText
 from logrecv.record import Origin, Record
-from logrecv.wire import pickles
+from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
-from logrecv.wire.fields import makeRecord
-from logrecv.wire.forms import parseForm
-from logrecv.wire.payloads import PayloadReader
-from logrecv.wire.stockforms import readForm
+from logrecv.wire.forms.decode import parseForm
+from logrecv.wire.forms.fast import readForm
+from logrecv.wire.pickled import machine as pickles
+from logrecv.wire.pickled.fast import PayloadReader
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 
@@ -211,8 +211,8 @@ def _uncompiled() -> ModuleType:
     @return: The pickle machine as Python, whatever is installed.
     """
     if not _loaded:
-        path = str(Path(pickles.__file__).parent / "pickles.py")
-        name = "logrecv.wire.pickles"
+        path = str(Path(pickles.__file__).parent / "machine.py")
+        name = "logrecv.wire.pickled.machine"
         loader = importlib.machinery.SourceFileLoader(name, path)
         spec = importlib.util.spec_from_loader(name, loader)
         assert spec is not None

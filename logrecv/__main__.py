@@ -11,12 +11,12 @@ from typing import Any
 
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from logrecv import replay
-from logrecv.process import CommandLineService
+from logrecv.process import ProcessService
+from logrecv.replay import command as replay
 from logrecv.tap import Options, makeService
 
 
-def run(reactor: Any, service: CommandLineService) -> int:
+def run(reactor: Any, service: ProcessService) -> int:
     """
     Run a service until the reactor is stopped.
 

@@ -11,16 +11,16 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from logrecv.batches import Batches
 from logrecv.counters import InputTally, makeTallies
+from logrecv.dedup import SeenBatches
 from logrecv.interfaces import IQuarantine, IRecordSink
-from logrecv.quarantine import KeepNothing
+from logrecv.quarantine.service import NullQuarantine
 from logrecv.record import Origin, PickledBatch, Record
-from logrecv.wire import lines
 from logrecv.wire.errors import PRESSURE, WireError
-from logrecv.wire.payloads import PayloadReader
-from logrecv.wire.stockforms import readForm
-from logrecv.wire.times import isoTime
+from logrecv.wire.forms.fast import readForm
+from logrecv.wire.jsonlines import decode as lines
+from logrecv.wire.pickled.fast import PayloadReader
+from logrecv.wire.timestamps import isoTime
 
 _T = TypeVar("_T")
 
@@ -40,7 +40,7 @@ def _readForms(bodies: list[bytes], origin: Origin) -> list[Record]:
     return [readForm(body, origin) for body in bodies]
 
 
-class UnderPressure(Exception):
+class Backpressure(Exception):
     """
     An output has no room, and the input is one that can be told so or that
     cannot wait.
@@ -62,11 +62,13 @@ class Intake:
     sink: IRecordSink
     clock: IReactorTime
     tallies: dict[str, InputTally] = field(factory=_tallies)
-    quarantine: IQuarantine = field(factory=KeepNothing)
-    batches: Batches = field(factory=Batches)
-    _pressing: int = field(default=0, init=False)
+    quarantine: IQuarantine = field(factory=NullQuarantine)
+    batches: SeenBatches = field(factory=SeenBatches)
+    _blockedOutputs: int = field(default=0, init=False)
 
-    def takeFrames(self, payloads: Sequence[bytes], peer: str) -> Deferred[None] | None:
+    def framesReceived(
+        self, payloads: Sequence[bytes], peer: str
+    ) -> Deferred[None] | None:
         """
         Take what C{SocketHandler} sent, without the length before it.  A
         payload of which no record can be made is counted and costs the others
@@ -79,7 +81,7 @@ class Intake:
         """
         return self._takePickles(payloads, "tcp", peer)
 
-    def takeDatagrams(
+    def datagramsReceived(
         self, payloads: Sequence[bytes], peer: str
     ) -> Deferred[None] | None:
         """
@@ -91,22 +93,22 @@ class Intake:
         @param peer: Who sent them.
         @return: As L{IRecordSink.deliver}.
         """
-        if self._pressing:
+        if self._blockedOutputs:
             self.reject("udp", PRESSURE, len(payloads))
             return None
         return self._takePickles(payloads, "udp", peer)
 
-    def takeForm(self, body: bytes, peer: str) -> Deferred[None] | None:
+    def formReceived(self, body: bytes, peer: str) -> Deferred[None] | None:
         """
         Take what C{HTTPHandler} sent: a query string or the body of a POST.
 
         @return: As L{IRecordSink.deliver}.
         @raise WireError: No record can be made of it.  It has been counted.
-        @raise UnderPressure: There is no room for it.  It has been counted.
+        @raise Backpressure: There is no room for it.  It has been counted.
         """
         return self._takeAll("http", peer, body, _whole, _readForms)
 
-    def takeJSON(
+    def jsonReceived(
         self, body: bytes, peer: str, batch: str | None = None
     ) -> Deferred[None] | None:
         """
@@ -117,7 +119,7 @@ class Intake:
             same name is not taken again.
         @return: As L{IRecordSink.deliver}.
         @raise WireError: It cannot be taken.  It has been counted.
-        @raise UnderPressure: There is no room for it.  It has been counted.
+        @raise Backpressure: There is no room for it.  It has been counted.
         """
 
         # Who sends batches divides one that is rejected, and sends the parts.
@@ -130,10 +132,10 @@ class Intake:
 
         if batch is None:
             return take()
-        with self.batches.turn:
-            if self.batches.isRepeated(batch):
+        with self.batches.lock:
+            if self.batches.isDuplicate(batch):
                 return None
-            with self.batches.taking(batch):
+            with self.batches.recording(batch):
                 return take()
 
     def reject(self, via: str, reason: str, count: int = 1) -> None:
@@ -171,9 +173,9 @@ class Intake:
         keep: bool = True,
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
-        if self._pressing:
+        if self._blockedOutputs:
             tally.reject(PRESSURE)
-            raise UnderPressure("an output is behind; send again later")
+            raise Backpressure("an output is behind; send again later")
         origin = self._origin(via, peer)
         count = 1
         try:
@@ -198,12 +200,12 @@ class Intake:
         if not records:
             return None
         tally.accept(len(records))
-        relief = self.sink.deliver(records)
-        if relief is not None:
-            self._pressing += 1
-            relief.addBoth(self._relieve)
-        return relief
+        ready = self.sink.deliver(records)
+        if ready is not None:
+            self._blockedOutputs += 1
+            ready.addBoth(self._unblocked)
+        return ready
 
-    def _relieve(self, result: _T) -> _T:
-        self._pressing -= 1
+    def _unblocked(self, result: _T) -> _T:
+        self._blockedOutputs -= 1
         return result

@@ -13,7 +13,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from logrecv.counters import QuarantineTally
     from logrecv.descriptions import Description
-    from logrecv.outputs.parser import Surroundings
+    from logrecv.outputs.factory import OutputContext
     from logrecv.record import Origin, Record
 
 
@@ -83,13 +83,13 @@ class IOutputParser(Interface):
 
     kind: str = Attribute("The first word of the descriptions that it takes.")
 
-    def parse(description: Description, surroundings: Surroundings) -> IRecordSink:
+    def parse(description: Description, context: OutputContext) -> IRecordSink:
         """
         Make the sink that a description describes.
 
         @param description: The description; the parser takes from it what it
             knows, and what is left over after that is refused by the caller.
-        @param surroundings: What the sink may use of the process it is in.
+        @param context: What the sink may use of the process it is in.
         @return: The sink, not started.
         @raise logrecv.descriptions.DescriptionError: The description cannot be
             used.

@@ -51,7 +51,7 @@ class CannotStart(SystemExit, Exception):
         self.code = 1
 
 
-class WholeService(Protocol):
+class IProcessService(Protocol):
     """
     All that a process does: L{logrecv.service.ReceiverService}, or
     L{logrecv.workers.supervisor.Supervisor}, which has others do it.
@@ -73,14 +73,14 @@ class WholeService(Protocol):
         Open files again.
         """
 
-    def hurry(self) -> None:
+    def stopNow(self) -> None:
         """
         Wait no longer in a stop that is under way.
         """
 
 
 @define(eq=False, slots=False)
-class CommandLineService(Service):
+class ProcessService(Service):
     """
     Runs the service of a process: SIGHUP opens files again, and what cannot be
     had at the start ends the program with one line that says so.
@@ -89,7 +89,7 @@ class CommandLineService(Service):
     @ivar reactor: The reactor of the process.
     """
 
-    service: WholeService
+    service: IProcessService
     reactor: IReactorFromThreads
 
     def privilegedStartService(self) -> None:
@@ -117,7 +117,7 @@ class CommandLineService(Service):
         """
         super().stopService()
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._onSignal(number, self.service.hurry)
+            self._onSignal(number, self.service.stopNow)
         return self.service.stopService()
 
     def _orExit(self, start: Callable[[], None]) -> None:

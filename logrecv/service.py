@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from logrecv import __version__
 from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink, IReopenable
-from logrecv.wire.pickles import FORM
+from logrecv.wire.pickled.machine import IMPLEMENTATION
 
 #: Seconds in which a stop has to be done.  twistd and systemd give more.
 DRAIN: Final = 10.0
@@ -75,7 +75,7 @@ class ReceiverService(Service):
     clock: IReactorTime = field(factory=_globalReactor, kw_only=True)
     lost: dict[str, int] = field(factory=dict, init=False)
     _waiting: Deferred[None] | None = field(default=None, init=False)
-    _hurried: bool = field(default=False, init=False)
+    _stopsNow: bool = field(default=False, init=False)
 
     def privilegedStartService(self) -> None:
         """
@@ -98,8 +98,8 @@ class ReceiverService(Service):
         self._log.info(
             "this is logrecv {version}, its decoder is {decoder}{remark}",
             version=__version__,
-            decoder=FORM,
-            remark=_REMARKS[FORM],
+            decoder=IMPLEMENTATION,
+            remark=_REMARKS[IMPLEMENTATION],
         )
         self.sink.start()
         for service in (*self.consoles, *self.inputs):
@@ -122,11 +122,11 @@ class ReceiverService(Service):
         for reopenable in self.reopenables:
             reopenable.reopen()
 
-    def hurry(self) -> None:
+    def stopNow(self) -> None:
         """
         Wait no longer in a stop that is under way.
         """
-        self._hurried = True
+        self._stopsNow = True
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -143,9 +143,9 @@ class ReceiverService(Service):
         """
         Wait, unless the time is over or somebody is in a hurry.
         """
-        left = 0.0 if self._hurried else max(deadline - self.clock.seconds(), 0)
+        left = 0.0 if self._stopsNow else max(deadline - self.clock.seconds(), 0)
         self._waiting = waited.addTimeout(left, self.clock)
-        if self._hurried:
+        if self._stopsNow:
             waited.cancel()
         try:
             await waited

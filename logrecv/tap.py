@@ -18,35 +18,40 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from logrecv import __version__
-from logrecv.batches import Batches, StoredBatches
 from logrecv.counters import InputTally, OutputTally, QuarantineTally, makeTallies
+from logrecv.dedup import SeenBatches, StoredSeenBatches
 from logrecv.descriptions import sizeInBytes
-from logrecv.inputs.admission import Admission, network
+from logrecv.group import WorkerGroup, spoolNumbers
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
-from logrecv.inputs.passwords import PasswordFile
+from logrecv.inputs.http.auth import PasswordFile
+from logrecv.inputs.limits.admission import Admission, network
+from logrecv.inputs.limits.fairness import FairScheduler
+from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
-from logrecv.inputs.turns import Turns
 from logrecv.inputs.udp import (
     DatagramAddress,
     DatagramInput,
     RecordDatagramProtocol,
     parseAddress,
 )
-from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
 from logrecv.interfaces import IQuarantine, IRecordSink, IReopenable
+from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut
-from logrecv.outputs.parser import OutputFactory
-from logrecv.outputs.threads import DaemonThread
-from logrecv.process import CommandLineService, WholeService, raiseFileLimit
-from logrecv.quarantine import KeepNothing, Quarantine, Segments, usableDirectory
+from logrecv.process import IProcessService, ProcessService, raiseFileLimit
+from logrecv.quarantine.service import (
+    NullQuarantine,
+    Quarantine,
+    Segments,
+    usableDirectory,
+)
 from logrecv.service import ReceiverService
-from logrecv.share import Share, spoolNumbers
+from logrecv.threads import ThreadExecutor
 from logrecv.workers.balance import MOST
 
 if TYPE_CHECKING:
-    from logrecv.console import Collector, RepeatedBatches
+    from logrecv.console.app import Collector, RepeatedBatches
     from logrecv.workers.supervisor import Supervisor
 
 #: The standard ports of C{logging.handlers}, on loopback; the console beside
@@ -147,16 +152,16 @@ class Options(UsageOptions):
     def __init__(
         self,
         getReactor: Callable[[], Any] = _globalReactor,
-        share: Share | None = None,
+        group: WorkerGroup | None = None,
     ) -> None:
         """
         @param getReactor: Gives the reactor that the descriptions are for.
-        @param share: What the process shares with others; L{None} if it serves
+        @param group: What the process shares with others; L{None} if it serves
             alone, or has workers that serve.
         """
         super().__init__()
         self._getReactor = getReactor
-        self._share = share or Share()
+        self._group = group or WorkerGroup()
         #: The command line, and where it was given.
         self.arguments: list[str] = []
         self.directory = ""
@@ -250,7 +255,7 @@ class Options(UsageOptions):
             reactor,
             quarantine=self["quarantine"],
             batches=self["batches"],
-            share=self._share,
+            group=self._group,
         )
         self["maxRecord"] = self._number("max-record", _LARGEST_RECORD)
         self["drainSeconds"] = float(self._number("drain", _LONGEST_DRAIN))
@@ -293,7 +298,7 @@ class Options(UsageOptions):
         perPeer = max(total // 2, 1)
         if self["max-connections-per-peer"] is not None:
             perPeer = self._number("max-connections-per-peer", 1 << 20)
-        part = self._share.part
+        part = self._group.portion
         return Admission(networks, part(total), part(perPeer))
 
     def _makePasswords(self, reactor: Any) -> PasswordFile | None:
@@ -316,9 +321,9 @@ class Options(UsageOptions):
                 raise UsageError(
                     f"--quarantine-limit {limit!r}: there is no --quarantine"
                 )
-            return KeepNothing()
+            return NullQuarantine()
         try:
-            segments = Segments(usableDirectory(directory), writers=self._share.count)
+            segments = Segments(usableDirectory(directory), writers=self._group.count)
         except ValueError as error:
             raise UsageError(f"--quarantine {directory!r}: {error}") from None
         if limit is not None:
@@ -326,20 +331,20 @@ class Options(UsageOptions):
                 segments.limit = sizeInBytes(limit)
             except ValueError as error:
                 raise UsageError(f"--quarantine-limit {limit!r}: {error}") from None
-        return Quarantine(segments, DaemonThread(reactor, "quarantine"), reactor)
+        return Quarantine(segments, ThreadExecutor(reactor, "quarantine"), reactor)
 
-    def _makeBatches(self) -> Batches:
-        directory, share = self["state"], self._share
+    def _makeBatches(self) -> SeenBatches:
+        directory, group = self["state"], self._group
         if directory is None:
-            if share.alone:
-                return Batches()
+            if group.isSingle:
+                return SeenBatches()
             # Who sends a batch again may meet another worker.
-            return StoredBatches(share.directory, shared=True, turn=share.lock())
+            return StoredSeenBatches(group.directory, shared=True, lock=group.lock())
         try:
             path = usableDirectory(directory)
         except ValueError as error:
             raise UsageError(f"--state {directory!r}: {error}") from None
-        return StoredBatches(path, shared=not share.alone, turn=share.lock())
+        return StoredSeenBatches(path, shared=not group.isSingle, lock=group.lock())
 
     def _number(self, option: str, most: int) -> int:
         text = self[option]
@@ -367,21 +372,21 @@ class _Inputs:
         options, intake = self.options, self.intake
         reactor, maxRecord = options["reactor"], options["maxRecord"]
         passwords = options["passwords"]
-        unfinished = Unfinished(reactor)
-        turns = Turns(reactor)
+        partials = PartialInputs(reactor)
+        scheduler = FairScheduler(reactor)
         inputs: list[IService] = []
         for address in options["tcp"]:
-            records = RecordFactory(intake, maxRecord, unfinished)
-            inputs.append(self._stream(address, records, "tcp", turns))
+            records = RecordFactory(intake, maxRecord, partials)
+            inputs.append(self._stream(address, records, "tcp", scheduler))
         for each in options["udp"]:
             inputs.append(self._datagrams(each))
         if options["http"]:
             # Who serves no HTTP is to start fast: this takes a third of the time.
-            from logrecv.inputs.http import RecordSite
+            from logrecv.inputs.http.site import RecordSite
 
-            site = RecordSite(intake, reactor, maxRecord, unfinished, passwords)
+            site = RecordSite(intake, reactor, maxRecord, partials, passwords)
             for address in options["http"]:
-                inputs.append(self._stream(address, site, "http", turns))
+                inputs.append(self._stream(address, site, "http", scheduler))
         return inputs
 
     def _datagrams(self, address: DatagramAddress) -> DatagramInput:
@@ -395,12 +400,16 @@ class _Inputs:
         )
 
     def _stream(
-        self, address: StreamAddress, factory: IProtocolFactory, via: str, turns: Turns
+        self,
+        address: StreamAddress,
+        factory: IProtocolFactory,
+        via: str,
+        scheduler: FairScheduler,
     ) -> StreamInput:
         admission: Admission = self.options["admission"]
         tally = self.intake.tallies[via]
         connections = Connections(
-            factory, tally, self.options["reactor"], admission, turns
+            factory, tally, self.options["reactor"], admission, scheduler
         )
         restricted = _isRestricted(self.options, via, address.encrypted)
         return StreamInput(address.endpoint, connections, restricted, self._drain)
@@ -435,12 +444,12 @@ def _makeConsoles(
     """
     Make what shows the console on each of its addresses.
 
-    The parameters are those of L{logrecv.console.Console}.
+    The parameters are those of L{logrecv.console.app.Console}.
     """
     if not options["console"]:
         return []
     # As with HTTP.
-    from logrecv.console import Console
+    from logrecv.console.app import Console
     from logrecv.web import QuietSite
 
     console = Console(inputs, outputs, quarantine, batches, refresh, collectors)
@@ -477,7 +486,7 @@ def makeReceiver(options: Options) -> Receiver:
     sinks: list[IRecordSink] = options["sinks"]
     sink = sinks[0] if len(sinks) == 1 else FanOut(sinks)
     quarantine: IQuarantine = options["quarantine"]
-    batches: Batches = options["batches"]
+    batches: SeenBatches = options["batches"]
     outputs: Sequence[OutputTally] = options["outputs"].tallies
     intake = Intake(sink, options["reactor"], quarantine=quarantine, batches=batches)
     tallies = list(intake.tallies.values())
@@ -545,7 +554,7 @@ def makeSupervisor(options: Options) -> Supervisor:
     return supervisor
 
 
-def makeService(options: Options) -> CommandLineService:
+def makeService(options: Options) -> ProcessService:
     """
     Make the service that the command line describes.
 
@@ -554,9 +563,9 @@ def makeService(options: Options) -> CommandLineService:
     # Workers of an earlier run may have left records in their spools.
     spools = options["outputs"].spools
     left = any(spoolNumbers(directory) for directory in spools)
-    whole: WholeService
+    whole: IProcessService
     if options["workers"] > 1 or left:
         whole = makeSupervisor(options)
     else:
         whole = makeReceiver(options).service
-    return CommandLineService(whole, options["reactor"])
+    return ProcessService(whole, options["reactor"])

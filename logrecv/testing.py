@@ -118,7 +118,7 @@ class FailingSink(MemorySink):
 
 @implementer(IRecordSink)
 @define(eq=False)
-class PressureSink(MemorySink):
+class BackpressureSink(MemorySink):
     """
     Takes records and is under pressure until it is told otherwise.
 
@@ -135,9 +135,9 @@ class PressureSink(MemorySink):
         super().deliver(batch)
         if not self._pressed:
             return None
-        relief: Deferred[None] = Deferred()
-        self.waiting.append(relief)
-        return relief
+        ready: Deferred[None] = Deferred()
+        self.waiting.append(ready)
+        return ready
 
     def press(self) -> None:
         """
@@ -151,8 +151,8 @@ class PressureSink(MemorySink):
         """
         self._pressed = False
         waiting, self.waiting = self.waiting, []
-        for relief in waiting:
-            relief.callback(None)
+        for ready in waiting:
+            ready.callback(None)
 
 
 def makeRecord(message: str = "hello", **fields: Any) -> Record:

@@ -27,7 +27,7 @@ def answer(request: IRequest, code: int, text: str) -> bytes:
     return text.encode("utf-8") + b"\n"
 
 
-class Pages(Resource):
+class HostGuard(Resource):
     """
     The resource of a Klein application, for any client: Klein logs the
     traceback of a Host header that is no name of a host.

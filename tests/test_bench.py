@@ -24,7 +24,7 @@ from bench import draw, inside, outside, servers, traffic
 from bench.draw import Drawing, fragment, relative
 from bench.report import absolute, figure, machine, table
 from bench.rows import NotHere, Result, Round, Row, Scale
-from logrecv.wire.pickles import loads
+from logrecv.wire.pickled.machine import loads
 
 _DOCS = Path(__file__).parent.parent / "docs"
 

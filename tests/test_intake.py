@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.intake import Intake, UnderPressure
+from logrecv.intake import Backpressure, Intake
 from logrecv.record import PickledBatch, Record
-from logrecv.testing import MemorySink, PressureSink, makeForm, makePickle
+from logrecv.testing import BackpressureSink, MemorySink, makeForm, makePickle
 from logrecv.wire.errors import WireError
 
 
@@ -35,7 +35,7 @@ class IntakeTests(SynchronousTestCase):
         and its sender.
         """
         self.clock.advance(1.25)
-        self.intake.takeDatagrams([makePickle()], "1.2.3.4:5")
+        self.intake.datagramsReceived([makePickle()], "1.2.3.4:5")
         received = self.sink.records[0].received
         self.assertEqual(received.at, "1970-01-01T00:00:01.250000Z")
         self.assertEqual((received.via, received.peer), ("udp", "1.2.3.4:5"))
@@ -44,7 +44,7 @@ class IntakeTests(SynchronousTestCase):
         """
         Where no record could be made, the sink is left alone.
         """
-        self.assertIsNone(self.intake.takeFrames([b"", b"x", b"}."], "p"))
+        self.assertIsNone(self.intake.framesReceived([b"", b"x", b"}."], "p"))
         self.assertEqual(self.sink.batches, [])
         tally = self.intake.tallies["tcp"]
         self.assertEqual((tally.received, tally.accepted), (3, 0))
@@ -65,8 +65,8 @@ class IntakeTests(SynchronousTestCase):
         stock = [makePickle(), makePickle(msg="b")]
         merged = pickle.dumps({"msg": "%d", "args": (1,)}, 2)
         for sent in (stock, [*stock, merged], [*stock, b"x"], [merged]):
-            self.intake.takeFrames(sent, "p")
-        self.intake.takeDatagrams(stock, "p")
+            self.intake.framesReceived(sent, "p")
+        self.intake.datagramsReceived(stock, "p")
         found = [
             each.payloads if isinstance(each, PickledBatch) else "none"
             for each in batches
@@ -79,22 +79,22 @@ class IntakeTests(SynchronousTestCase):
         taken, what cannot be made to wait is counted as rejected, what can be
         told is told; all of it until there is room again.
         """
-        sink = PressureSink()
+        sink = BackpressureSink()
         intake = Intake(sink, self.clock)
         for _ in range(2):
-            relief = intake.takeFrames([makePickle()], "p")
+            relief = intake.framesReceived([makePickle()], "p")
             assert relief is not None
             self.assertNoResult(relief)
-        intake.takeDatagrams([makePickle(), makePickle()], "p")
-        self.assertRaises(UnderPressure, intake.takeForm, makeForm(), "p")
-        self.assertRaises(UnderPressure, intake.takeJSON, b'{"msg": "x"}', "p")
+        intake.datagramsReceived([makePickle(), makePickle()], "p")
+        self.assertRaises(Backpressure, intake.formReceived, makeForm(), "p")
+        self.assertRaises(Backpressure, intake.jsonReceived, b'{"msg": "x"}', "p")
         self.assertEqual(len(sink.records), 2)
         for via, count in [("udp", 2), ("http", 1), ("json", 1)]:
             self.assertEqual(intake.tallies[via].rejected, {"pressure": count})
         sink.release()
-        intake.takeDatagrams([makePickle()], "p")
-        intake.takeForm(makeForm(), "p")
-        intake.takeJSON(b'{"msg": "x"}', "p")
+        intake.datagramsReceived([makePickle()], "p")
+        intake.formReceived(makeForm(), "p")
+        intake.jsonReceived(b'{"msg": "x"}', "p")
         self.assertEqual(len(sink.records), 5)
 
     def test_largeAmongSmall(self) -> None:
@@ -105,7 +105,7 @@ class IntakeTests(SynchronousTestCase):
         large = '{"msg": "' + "x" * 100_000 + '"}'
         args = ", ".join(['"y"'] * 50)
         greedy = '{"msg": "' + "%999s" * 50 + '", "args": [' + args + "]}"
-        self.intake.takeJSON(
+        self.intake.jsonReceived(
             "\n".join(['{"msg": "small"}'] * 50 + [large, greedy]).encode(), "p"
         )
         small, *_, whole, kept = self.sink.records
@@ -119,7 +119,7 @@ class IntakeTests(SynchronousTestCase):
         """
         An empty array of JSON is no error, and no record.
         """
-        self.assertIsNone(self.intake.takeJSON(b"[]", "p"))
+        self.assertIsNone(self.intake.jsonReceived(b"[]", "p"))
         self.assertEqual(self.intake.tallies["json"].received, 0)
 
     def test_batches(self) -> None:
@@ -128,29 +128,29 @@ class IntakeTests(SynchronousTestCase):
         one that was rejected, or for which there was no room, may come again.
         """
         body = b'{"msg": "x"}\n{"msg": "y"}'
-        self.intake.takeJSON(body, "p", "a")
-        self.intake.takeJSON(body, "p", "a")
-        self.intake.takeJSON(body, "p", "b")
-        self.intake.takeJSON(body, "p")
+        self.intake.jsonReceived(body, "p", "a")
+        self.intake.jsonReceived(body, "p", "a")
+        self.intake.jsonReceived(body, "p", "b")
+        self.intake.jsonReceived(body, "p")
         self.assertEqual(len(self.sink.records), 6)
         self.assertEqual(self.intake.tallies["json"].received, 6)
         self.assertEqual(self.intake.batches.repeated, 1)
-        self.assertRaises(WireError, self.intake.takeJSON, b"{", "p", "c")
-        self.intake.takeJSON(body, "p", "c")
+        self.assertRaises(WireError, self.intake.jsonReceived, b"{", "p", "c")
+        self.intake.jsonReceived(body, "p", "c")
         self.assertEqual(len(self.sink.records), 8)
-        sink = PressureSink()
+        sink = BackpressureSink()
         intake = Intake(sink, self.clock)
-        intake.takeJSON(body, "p", "a")
-        self.assertRaises(UnderPressure, intake.takeJSON, body, "p", "b")
+        intake.jsonReceived(body, "p", "a")
+        self.assertRaises(Backpressure, intake.jsonReceived, body, "p", "b")
         sink.release()
-        intake.takeJSON(body, "p", "b")
+        intake.jsonReceived(body, "p", "b")
         self.assertEqual(len(sink.records), 4)
 
     def test_rejectedRequests(self) -> None:
         """
         A form or JSON that cannot be taken is counted and raised.
         """
-        self.assertRaises(WireError, self.intake.takeForm, b"", "p")
-        self.assertRaises(WireError, self.intake.takeJSON, b"{", "p")
+        self.assertRaises(WireError, self.intake.formReceived, b"", "p")
+        self.assertRaises(WireError, self.intake.jsonReceived, b"{", "p")
         self.assertEqual(self.intake.tallies["http"].received, 1)
         self.assertEqual(self.intake.tallies["json"].received, 1)

@@ -169,7 +169,7 @@ class WheelTests(ProgramTestCase):
         os.environ.pop("LOGRECV_COMPILE", None)
         names = self._wheel()
         self.assertEqual(self._compiled(names), set())
-        self.assertIn("logrecv/wire/pickles.py", names)
+        self.assertIn("logrecv/wire/pickled/machine.py", names)
         os.environ["LOGRECV_COMPILE"] = "1"
         with self.assertRaises(FailTest):
             self._wheel()

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from logrecv.interfaces import IReopenable
-from logrecv.process import CommandLineService, memory, processorTime
+from logrecv.process import ProcessService, memory, processorTime
 from logrecv.service import ReceiverService
 from logrecv.testing import MemorySink
 
@@ -53,7 +53,7 @@ class ImmediateReactor(MemoryReactorClock):
 
 class CommandLineServiceTests(SynchronousTestCase):
     """
-    Tests for L{CommandLineService}.
+    Tests for L{ProcessService}.
     """
 
     def test_hangUp(self) -> None:
@@ -64,7 +64,7 @@ class CommandLineServiceTests(SynchronousTestCase):
         before = signal.getsignal(signal.SIGHUP)
         self.addCleanup(signal.signal, signal.SIGHUP, before)
         receiver = ReceiverService(MemorySink(), [], reopenables=[reopenable])
-        service = CommandLineService(receiver, ImmediateReactor())
+        service = ProcessService(receiver, ImmediateReactor())
         service.startService()
         os.kill(os.getpid(), signal.SIGHUP)
         self.assertEqual(reopenable.reopened, 1)
@@ -90,7 +90,7 @@ class CommandLineServiceTests(SynchronousTestCase):
                 return endless
 
         receiver = ReceiverService(MemorySink(), [Endless()], clock=reactor)
-        service = CommandLineService(receiver, reactor)
+        service = ProcessService(receiver, reactor)
         stopped = service.stopService()
         self.assertNoResult(stopped)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -113,7 +113,7 @@ class CommandLineServiceTests(SynchronousTestCase):
                 raise OSError(13, "Permission denied", "/var/log/x")
 
         receiver = ReceiverService(Unopenable(), [])
-        service = CommandLineService(receiver, MemoryReactorClock())
+        service = ProcessService(receiver, MemoryReactorClock())
         printed = StringIO()
         self.patch(sys, "__stderr__", printed)
         error = self.assertRaises(SystemExit, service.startService)

@@ -120,7 +120,7 @@ class ReceiverServiceTests(SynchronousTestCase):
             ("compiled", ""),
             ("python", "several times as long .* LOGRECV_COMPILE=1"),
         ):
-            self.patch(service, "FORM", form)
+            self.patch(service, "IMPLEMENTATION", form)
             events: list[Any] = []
             globalLogPublisher.addObserver(events.append)
             self.addCleanup(globalLogPublisher.removeObserver, events.append)
@@ -164,7 +164,7 @@ class ReceiverServiceTests(SynchronousTestCase):
         self.console.stopped.callback(None)
         stopped = self.service.stopService()
         self.assertNoResult(stopped)
-        self.service.hurry()
+        self.service.stopNow()
         self.successResultOf(stopped)
 
     def test_account(self) -> None:

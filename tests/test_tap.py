@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 from logrecv.inputs.streams import StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, UDPAddress, UnixAddress
-from logrecv.quarantine import KeepNothing, Quarantine
+from logrecv.quarantine.service import NullQuarantine, Quarantine
 from logrecv.service import ReceiverService
 from logrecv.tap import Options, makeService
 
@@ -213,4 +213,4 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual(
             parse("--quarantine", self.mktemp())["quarantine"].segments.limit, 64 << 20
         )
-        self.assertIsInstance(parse()["quarantine"], KeepNothing)
+        self.assertIsInstance(parse()["quarantine"], NullQuarantine)

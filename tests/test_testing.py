@@ -14,9 +14,9 @@ from zope.interface.verify import verifyObject
 
 from logrecv.interfaces import IRecordSink
 from logrecv.testing import (
+    BackpressureSink,
     FailingSink,
     MemorySink,
-    PressureSink,
     makeDatagram,
     makeForm,
     makeFrame,
@@ -35,7 +35,7 @@ class SinkTests(SynchronousTestCase):
         """
         Each provides L{IRecordSink}.
         """
-        for sink in (MemorySink(), FailingSink(), PressureSink()):
+        for sink in (MemorySink(), FailingSink(), BackpressureSink()):
             verifyObject(IRecordSink, sink)
 
     def test_memory(self) -> None:
@@ -69,10 +69,10 @@ class SinkTests(SynchronousTestCase):
 
     def test_pressure(self) -> None:
         """
-        A L{PressureSink} is under pressure until it is released, and again
+        A L{BackpressureSink} is under pressure until it is released, and again
         when it is pressed.
         """
-        sink = PressureSink()
+        sink = BackpressureSink()
         reliefs = [sink.deliver([makeRecord()]) for _ in range(2)]
         self.assertEqual(sink.waiting, reliefs)
         for relief in reliefs:

@@ -12,9 +12,9 @@ from twisted.internet import endpoints, reactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from logrecv.formats import encodeJSON
+from logrecv.formats.text import encodeJSON
 from logrecv.record import Origin
-from logrecv.wire.stockforms import readForm
+from logrecv.wire.forms.fast import readForm
 
 
 class Form(Resource):

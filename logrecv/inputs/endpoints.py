@@ -11,7 +11,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from logrecv.descriptions import Description, DescriptionError, portNumber
-from logrecv.inputs.mtls import FORM
+from logrecv.inputs.mtls import SYNTAX
 
 #: What the description of each stock kind looks like, for errors.
 _FORMS: Final = {
@@ -20,7 +20,7 @@ _FORMS: Final = {
     "unix": "unix:PATH[:mode=660][:backlog=N]",
     "ssl": "ssl:PORT:privateKey=FILE[:certKey=FILE][:interface=ADDR]",
     "tls": "tls:DIRECTORY[:PORT][:interface=ADDR][:backlog=N]",
-    "mtls": FORM,
+    "mtls": SYNTAX,
     "systemd": "systemd:domain=INET:index=0",
     "haproxy": "haproxy:tcp:PORT",
 }

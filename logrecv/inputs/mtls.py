@@ -17,7 +17,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 #: What a description looks like.
-FORM: Final = "mtls:PORT:key=FILE:cert=FILE:ca=FILE[:interface=ADDR][:backlog=N]"
+SYNTAX: Final = "mtls:PORT:key=FILE:cert=FILE:ca=FILE[:interface=ADDR][:backlog=N]"
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import Logger
 
-from logrecv.inputs.admission import hostOf
+from logrecv.inputs.limits.admission import hostOf
 
 
 def peerName(peer: Any, host: Any) -> str:

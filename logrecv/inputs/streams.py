@@ -31,10 +31,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from logrecv.counters import InputTally
-from logrecv.inputs.admission import HANDSHAKE, Admission, hostOf
+from logrecv.inputs.limits.admission import HANDSHAKE, Admission, hostOf
+from logrecv.inputs.limits.fairness import PIECE, FairScheduler
+from logrecv.inputs.limits.partial import DEADLINE
 from logrecv.inputs.peers import logListening
-from logrecv.inputs.turns import PIECE, Turns
-from logrecv.inputs.unfinished import DEADLINE
 
 #: Seconds without a byte after which a connection of a stopping service has
 #: been read to the end.  Bytes that are on their way between two processes of
@@ -121,14 +121,14 @@ class Connection(ProtocolWrapper):
             return
         inTurn = bool(self.waiting)
         self.waiting += data
-        if not inTurn and not self.paused and not self.factory.turns.give(self):
+        if not inTurn and not self.paused and not self.factory.scheduler.run(self):
             self._held = True
             self.getHost()
             cast(IPushProducer, self.transport).pauseProducing()
 
-    def takeTurn(self) -> bool:
+    def step(self) -> bool:
         """
-        See L{logrecv.inputs.turns.Waiter.takeTurn}.
+        See L{logrecv.inputs.limits.fairness.ISchedulable.step}.
         """
         if not self.waiting or self.paused:
             return False
@@ -199,7 +199,7 @@ class Connection(ProtocolWrapper):
         self.paused = False
         if self.waiting:
             # Not again while a piece is being handed on.
-            self._held = self._handing or not self.factory.turns.give(self)
+            self._held = self._handing or not self.factory.scheduler.run(self)
         self._readOn()
 
     def loseConnection(self) -> None:
@@ -283,7 +283,7 @@ class Connections(WrappingFactory):
     @ivar tally: Where open connections are counted.
     @ivar clock: Tells when a connection is quiet.
     @ivar admission: Who may connect.
-    @ivar turns: Who is worked for, and when.
+    @ivar scheduler: Who is worked for, and when.
     """
 
     noisy = False
@@ -295,19 +295,19 @@ class Connections(WrappingFactory):
         tally: InputTally,
         clock: IReactorTime,
         admission: Admission | None = None,
-        turns: Turns | None = None,
+        scheduler: FairScheduler | None = None,
     ) -> None:
         """
         @param wrapped: Makes the protocol of each connection.
         @param admission: Who may connect; L{None} for all, within the usual
             limits.
-        @param turns: Who is worked for, where that is shared with other inputs.
+        @param scheduler: Who is worked for, where that is shared with other inputs.
         """
         super().__init__(wrapped)
         self.tally = tally
         self.clock = clock
         self.admission = admission or Admission()
-        self.turns = turns or Turns(clock)
+        self.scheduler = scheduler or FairScheduler(clock)
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None

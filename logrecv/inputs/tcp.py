@@ -12,11 +12,11 @@ from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.peers import senderName
-from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
 from logrecv.wire.errors import INCOMPLETE, TOO_LONG
-from logrecv.wire.frames import FrameDecoder
+from logrecv.wire.framing import FrameDecoder
 
 
 @define(eq=False)
@@ -31,7 +31,7 @@ class RecordProtocol(Protocol):
 
     intake: Intake
     _frames: FrameDecoder
-    _unfinished: Unfinished
+    _partials: PartialInputs
     paused: bool = field(default=False, init=False)
     _peer: str | None = field(default=None, init=False)
 
@@ -55,25 +55,25 @@ class RecordProtocol(Protocol):
         if skipped:
             self.intake.reject("tcp", TOO_LONG, skipped)
         if payloads:
-            relief = self.intake.takeFrames(payloads, self._name())
-            if relief is not None:
-                self._pauseUntil(relief)
+            ready = self.intake.framesReceived(payloads, self._name())
+            if ready is not None:
+                self._pauseUntil(ready)
         if payloads or skipped:
-            self._unfinished.begin(self, self._frames.held)
+            self._partials.started(self, self._frames.held)
         else:
-            self._unfinished.grow(self, self._frames.held)
+            self._partials.received(self, self._frames.held)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Count the frame that was cut off.
         """
-        self._unfinished.end(self)
+        self._partials.finished(self)
         if self._frames.held:
             self.intake.reject("tcp", INCOMPLETE)
 
-    def giveUp(self, reason: str) -> None:
+    def abandon(self, reason: str) -> None:
         """
-        See L{logrecv.inputs.unfinished.Unfinisher.giveUp}.
+        See L{logrecv.inputs.limits.partial.IPartialInput.abandon}.
         """
         self.intake.reject("tcp", reason)
         self._frames.discard()
@@ -86,7 +86,7 @@ class RecordProtocol(Protocol):
             self._peer = senderName(self.transport)
         return self._peer
 
-    def _pauseUntil(self, relief: Deferred[None]) -> None:
+    def _pauseUntil(self, ready: Deferred[None]) -> None:
         transport = cast(IPushProducer, self.transport)
 
         def resume(result: object) -> None:
@@ -96,7 +96,7 @@ class RecordProtocol(Protocol):
 
         self.paused = True
         transport.pauseProducing()
-        relief.addBoth(resume)
+        ready.addBoth(resume)
 
 
 @define(eq=False)
@@ -106,22 +106,22 @@ class RecordFactory(Factory):
 
     @ivar intake: Takes what they send.
     @ivar maxRecord: The largest payload taken, in bytes.
-    @ivar unfinished: Keeps account of frames that are under way.
+    @ivar partials: Keeps account of frames that are under way.
     """
 
     noisy = False
 
     intake: Intake
     maxRecord: int = 1048576
-    unfinished: Unfinished = field()
+    partials: PartialInputs = field()
 
-    @unfinished.default
-    def _ownUnfinished(self) -> Unfinished:
-        return Unfinished(self.intake.clock)
+    @partials.default
+    def _ownUnfinished(self) -> PartialInputs:
+        return PartialInputs(self.intake.clock)
 
     def buildProtocol(self, addr: IAddress | None) -> RecordProtocol:
         """
         Make the protocol of one connection.
         """
         frames = FrameDecoder(self.maxRecord)
-        return RecordProtocol(self.intake, frames, self.unfinished)
+        return RecordProtocol(self.intake, frames, self.partials)

@@ -23,12 +23,12 @@ from twisted.internet.unix import DatagramPort
 from twisted.logger import Logger
 
 from logrecv.descriptions import Description, DescriptionError, fileMode, portNumber
-from logrecv.inputs.admission import Admission
+from logrecv.inputs.limits.admission import Admission
 from logrecv.inputs.peers import addressFamily, logListening, peerName, printable
 from logrecv.inputs.streams import DRAIN, QUIET
 from logrecv.intake import Intake
 from logrecv.wire.errors import INCOMPLETE, MALFORMED, NOT_ALLOWED, TOO_LONG
-from logrecv.wire.frames import PREFIX
+from logrecv.wire.framing import PREFIX
 
 #: The receive buffer asked of the kernel, in bytes.  The stock 208 KiB held 92
 #: of 5,000 datagrams that came in a burst.
@@ -93,7 +93,7 @@ class RecordDatagramProtocol(DatagramProtocol):
             else:
                 self.intake.reject("udp", reason)
         for address, sent in payloads.items():
-            self.intake.takeDatagrams(sent, self._nameOf(address))
+            self.intake.datagramsReceived(sent, self._nameOf(address))
 
     def _fault(self, datagram: bytes, size: int, address: Any) -> str | None:
         """

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from attrs import define, field
 from twisted.python.failure import Failure
 
-from logrecv.formats import Format
-from logrecv.outputs.store import PART_RECORDS, Part
+from logrecv.formats.text import Format
+from logrecv.outputs.queue.store import PART_RECORDS, EncodedPart
 from logrecv.record import Record
 
 
@@ -24,7 +24,7 @@ class Encoded:
     @ivar failure: Why one of them has not; L{None} where all have.
     """
 
-    parts: list[Part] = field(factory=list)
+    parts: list[EncodedPart] = field(factory=list)
     unencodable: int = 0
     failure: Failure | None = None
 

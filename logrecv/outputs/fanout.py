@@ -41,18 +41,18 @@ class FanOut:
         """
         See L{IRecordSink.deliver}.
         """
-        reliefs = []
+        readies = []
         for sink in self.sinks:
             try:
-                relief = sink.deliver(batch)
+                ready = sink.deliver(batch)
             except Exception:
                 self._log.failure(
                     "{sink} lost {count} records", sink=sink, count=len(batch)
                 )
                 continue
-            if relief is not None:
-                reliefs.append(relief)
-        return _whenAll(reliefs) if reliefs else None
+            if ready is not None:
+                readies.append(ready)
+        return _whenAll(readies) if readies else None
 
     def flush(self) -> Deferred[None]:
         """

@@ -18,16 +18,16 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from logrecv.descriptions import Description, DescriptionError, fileMode, mapped
-from logrecv.formats import encodeJSON, makeText
+from logrecv.formats.text import encodeJSON, makeText
+from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.compression import (
+from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat
+from logrecv.outputs.files.archive import (
     BackgroundArchive,
     syncDirectory,
     takeCompression,
 )
-from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
-from logrecv.outputs.queue import KEYWORDS, WRITE_SIZE, QueuedSink
-from logrecv.outputs.rotation import (
+from logrecv.outputs.files.rotation import (
     LONGEST_ADDITION,
     NoRotation,
     Rotation,
@@ -37,14 +37,14 @@ from logrecv.outputs.rotation import (
     takeKeep,
     takeSchedule,
 )
-from logrecv.outputs.spool import formOf, takeStore
-from logrecv.outputs.threads import (
-    DaemonThread,
+from logrecv.outputs.queue.sink import KEYWORDS, WRITE_SIZE, QueuedSink
+from logrecv.outputs.spool.spool import queueFromKeywords, storageFormat
+from logrecv.threads import (
     IBlockingWriter,
     ThreadedWriter,
-    pauseFor,
+    ThreadExecutor,
+    coalesceDelay,
 )
-from logrecv.share import Share
 
 #: Permissions of a file that is made, unless C{mode=} says otherwise: records
 #: may hold what is not for everybody.
@@ -134,7 +134,7 @@ class FileWriter:
                 self._syncOrTakeBack()
         self._done = self._whole = self._safe = 0
 
-    def tend(self) -> float | None:
+    def housekeeping(self) -> float | None:
         """
         Do what is due though there is nothing to write.  Does not raise.
 
@@ -184,7 +184,7 @@ class FileWriter:
         @raise OSError: As L{_rotate}.
         """
         status = os.fstat(self._current())
-        if self.rotation.room(status.st_size) == 0:
+        if self.rotation.remaining(status.st_size) == 0:
             self._rotate(status)
 
     def _open(self) -> int:
@@ -256,12 +256,12 @@ class FileWriter:
             if self._torn:
                 self._size += os.write(descriptor, b"\n")
                 self._torn = False
-            room = self.rotation.room(status.st_size)
-            if room >= len(data) - self._done:
+            remaining = self.rotation.remaining(status.st_size)
+            if remaining >= len(data) - self._done:
                 return descriptor, len(data)
             # A line that is longer than any file may be gets a file of its own.
-            if line - self._done <= room or status.st_size == 0:
-                end = data.rfind(b"\n", self._done, self._done + room) + 1
+            if line - self._done <= remaining or status.st_size == 0:
+                end = data.rfind(b"\n", self._done, self._done + remaining) + 1
                 return descriptor, max(end, line)
             self._rotate(status)
 
@@ -274,7 +274,7 @@ class FileWriter:
         """
         descriptor = self._descriptor
         if descriptor is not None and self._regular:
-            if not self.rotation.isElsewhere(descriptor):
+            if not self.rotation.wasReplaced(descriptor):
                 return descriptor
             self._leave()
         if self._descriptor is None:
@@ -439,13 +439,13 @@ def _usablePath(text: str) -> str:
 
 
 def _takeRotation(
-    description: Description, path: str, clock: Callable[[], float], share: Share
+    description: Description, path: str, clock: Callable[[], float], group: WorkerGroup
 ) -> Rotation:
     """
     Take the keywords C{rotate=}, C{keep=} and C{compress=}.
 
     @param path: The path of the file, no symbolic link.
-    @param share: Tells who else writes to it.
+    @param group: Tells who else writes to it.
     @raise DescriptionError: One of them cannot be used.
     """
     schedule = description.takeKeyword("rotate", takeSchedule, None)
@@ -467,12 +467,12 @@ def _takeRotation(
             f"rotate= makes the name of the file longer; it may have {longest} bytes"
         )
     archive = BackgroundArchive(
-        directory, base, clock, keep or keepAll, compression, share.lock()
+        directory, base, clock, keep or keepAll, compression, group.lock()
     )
-    return ScheduledRotation(path, schedule, archive, clock, not share.alone)
+    return ScheduledRotation(path, schedule, archive, clock, not group.isSingle)
 
 
-def parseFile(description: Description, surroundings: Surroundings) -> IRecordSink:
+def parseFile(description: Description, context: OutputContext) -> IRecordSink:
     """
     Make the sink of
     C{file:PATH[:format=json|text][:text=TEMPLATE][:mode=640][:rotate=SIZE|hourly|daily][:keep=COUNT|DAYSd][:compress=gzip|zstd][:sync=none|interval|always][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]}.
@@ -483,30 +483,32 @@ def parseFile(description: Description, surroundings: Surroundings) -> IRecordSi
     @raise logrecv.descriptions.DescriptionError: The description cannot be
         used.
     """
-    clock = surroundings.reactor.seconds
+    clock = context.reactor.seconds
     path = description.takePositional("PATH", _usablePath)
     real = os.path.realpath(path)
     if "rotate" in description.keywords:
         path = real
     mode = description.takeKeyword("mode", fileMode, DEFAULT_MODE)
     delay = description.takeKeyword("sync", mapped(SYNC_DELAYS), math.inf)
-    rotation = _takeRotation(description, real, clock, surroundings.share)
+    rotation = _takeRotation(description, real, clock, context.group)
     formats = {"json": encodeJSON, "text": makeText()}
     encode = takeFormat(description, formats, "json")
-    capacity, store = takeStore(description, surroundings, "pause", formOf(encode))
+    capacity, store = queueFromKeywords(
+        description, context, "pause", storageFormat(encode)
+    )
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
-    _claim(path, real, surroundings.paths)
-    lock = surroundings.share.lock()
+    _claim(path, real, context.paths)
+    lock = context.group.lock()
     writer = FileWriter(path, mode, delay, rotation, clock, lock)
-    thread = DaemonThread(surroundings.reactor, surroundings.tally.output, writer.tend)
+    thread = ThreadExecutor(context.reactor, context.tally.output, writer.housekeeping)
     return QueuedSink(
         encode,
-        ThreadedWriter(writer, thread, pauseFor(capacity.limit)),
-        surroundings.reactor,
-        surroundings.tally,
+        ThreadedWriter(writer, thread, coalesceDelay(capacity.limit)),
+        context.reactor,
+        context.tally,
         capacity,
         store,
-        encoder=surroundings.encoders.get(encode, WRITE_SIZE),
+        encoder=context.encoders.get(encode, WRITE_SIZE),
     )
 
 

@@ -30,14 +30,14 @@ from zope.interface import implementer
 
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.parser import Surroundings
-from logrecv.outputs.queue import QueuedSink
-from logrecv.outputs.spool import takeStore
-from logrecv.outputs.store import Chunk
+from logrecv.outputs.factory import OutputContext
+from logrecv.outputs.queue.sink import QueuedSink
+from logrecv.outputs.queue.store import Chunk
+from logrecv.outputs.spool.spool import queueFromKeywords
 from logrecv.outputs.writers import IWriter
 from logrecv.record import JSONValue, PickledBatch, Record
-from logrecv.wire.frames import frame
-from logrecv.wire.stockframes import FrameEncoder
+from logrecv.wire.framing import frame
+from logrecv.wire.pickled.encode import FrameEncoder
 
 #: The pickle protocol of C{SocketHandler.makePickle}.
 PICKLE_PROTOCOL: Final = 1
@@ -332,7 +332,7 @@ def _checkParts(kind: str, description: Description) -> None:
         del description.positional[1:]
 
 
-def parseForward(description: Description, surroundings: Surroundings) -> IRecordSink:
+def parseForward(description: Description, context: OutputContext) -> IRecordSink:
     """
     Make the sink of
     C{forward:tcp:HOST:PORT[:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]},
@@ -344,19 +344,19 @@ def parseForward(description: Description, surroundings: Surroundings) -> IRecor
     if description.positional[:1] in (["http"], ["https"]):
         from logrecv.outputs.forward_http import parseForwardHTTP
 
-        return parseForwardHTTP(description, surroundings)
-    reactor = surroundings.reactor
+        return parseForwardHTTP(description, context)
+    reactor = context.reactor
     # All that is left after the queue's keywords is the endpoint's.
-    capacity, store = takeStore(description, surroundings, "drop", "frames")
+    capacity, store = queueFromKeywords(description, context, "drop", "frames")
     writer = EndpointWriter(_clientEndpoint(description, reactor), reactor)
     return QueuedSink(
         encodeFrames,
         writer,
         reactor,
-        surroundings.tally,
+        context.tally,
         capacity,
         store,
         writeSize=WRITE_SIZE,
         retryDelay=INITIAL_DELAY,
-        encoder=surroundings.encoders.get(encodeFrames, WRITE_SIZE),
+        encoder=context.encoders.get(encodeFrames, WRITE_SIZE),
     )

@@ -18,17 +18,17 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
+from logrecv.backoff import Backoff
 from logrecv.descriptions import Description, DescriptionError, portNumber
-from logrecv.formats import encodeJSON
+from logrecv.formats.text import encodeJSON
 from logrecv.interfaces import IQuarantine, IRecordSink
-from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings
-from logrecv.outputs.patience import Patience
-from logrecv.outputs.posting import Answer, Client
-from logrecv.outputs.queue import KEYWORDS, QueuedSink
-from logrecv.outputs.spool import takeStore
-from logrecv.outputs.store import PART_RECORDS, Chunk
-from logrecv.outputs.writers import IWriter, Later
-from logrecv.quarantine import REFUSED
+from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext
+from logrecv.outputs.http.client import HTTPClient, Response
+from logrecv.outputs.queue.sink import KEYWORDS, QueuedSink
+from logrecv.outputs.queue.store import PART_RECORDS, Chunk
+from logrecv.outputs.spool.spool import queueFromKeywords
+from logrecv.outputs.writers import IWriter, RetryLater
+from logrecv.quarantine.service import REFUSED
 from logrecv.record import Origin
 
 #: Bytes of one batch, unless a single record is more: half of what a receiver
@@ -84,9 +84,9 @@ class HTTPWriter:
 
     _log: ClassVar[Logger] = Logger()
 
-    client: Client
+    client: HTTPClient
     urls: Sequence[tuple[str, bytes]]
-    patience: Patience
+    patience: Backoff
     clock: IReactorTime
     quarantine: IQuarantine
     #: The receiver that is sent to.
@@ -98,7 +98,7 @@ class HTTPWriter:
     _left: deque[_Piece] = field(factory=deque, init=False)
     _refused: int = field(default=0, init=False)
     _told: bool = field(default=False, init=False)
-    _posting: Deferred[Answer] | None = field(default=None, init=False)
+    _posting: Deferred[Response] | None = field(default=None, init=False)
 
     def open(self) -> None:
         """
@@ -128,7 +128,7 @@ class HTTPWriter:
         self._chunk = None
         return self._refused
 
-    async def _send(self, piece: _Piece) -> Answer:
+    async def _send(self, piece: _Piece) -> Response:
         """
         Send to one receiver after the other.
 
@@ -152,7 +152,7 @@ class HTTPWriter:
             else:
                 if answer.status // 100 == 2 or answer.status in _REFUSING:
                     self._failed = 0
-                    self.patience.succeed()
+                    self.patience.reset()
                     return answer
                 problem = f"{name} answered {answer.status} {answer.text}".rstrip()
                 retryAfter = answer.retryAfter
@@ -161,9 +161,9 @@ class HTTPWriter:
             self._current = (self._current + 1) % len(self.urls)
             self._failed += 1
             if self._failed % len(self.urls) == 0:
-                raise Later(problem, self.patience.fail(retryAfter))
+                raise RetryLater(problem, self.patience.nextDelay(retryAfter))
 
-    def _setAside(self, line: bytes, answer: Answer) -> None:
+    def _setAside(self, line: bytes, answer: Response) -> None:
         """
         Give up a record.
         """
@@ -207,9 +207,7 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def parseForwardHTTP(
-    description: Description, surroundings: Surroundings
-) -> IRecordSink:
+def parseForwardHTTP(description: Description, context: OutputContext) -> IRecordSink:
     """
     Make the sink of
     C{forward:http:HOST:PORT[:HOST:PORT…][:path=/records][:user=NAME:password-file=FILE][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]},
@@ -218,9 +216,9 @@ def parseForwardHTTP(
 
     @raise DescriptionError: The description cannot be used.
     """
-    reactor = surroundings.reactor
+    reactor = context.reactor
     scheme = description.takePositional("http", str)
-    capacity, store = takeStore(description, surroundings, full="drop")
+    capacity, store = queueFromKeywords(description, context, full="drop")
     path = description.takeKeyword("path", _path, "/records")
     credentials = _takeCredentials(description)
     contextFactory = _takeTLS(description, scheme)
@@ -230,22 +228,22 @@ def parseForwardHTTP(
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, *HTTP_KEYWORDS))
     urls = [(place, f"{scheme}://{place}{path}".encode("ascii")) for place in places]
     writer = HTTPWriter(
-        Client.make(reactor, contextFactory, credentials),
+        HTTPClient.make(reactor, contextFactory, credentials),
         urls,
-        Patience(reactor),
+        Backoff(reactor),
         reactor,
-        surroundings.quarantine,
+        context.quarantine,
     )
     return QueuedSink(
         encodeJSON,
         writer,
         reactor,
-        surroundings.tally,
+        context.tally,
         capacity,
         store,
         writeSize=BATCH_SIZE,
         writeCount=PART_RECORDS,
-        encoder=surroundings.encoders.get(encodeJSON, BATCH_SIZE),
+        encoder=context.encoders.get(encodeJSON, BATCH_SIZE),
     )
 
 
@@ -301,7 +299,7 @@ def _takeTLS(description: Description, scheme: str) -> Any:
     key = description.takeKeyword("key", _existing, None)
     if scheme == "https":
         try:
-            from logrecv.outputs.tls import TLSPolicy
+            from logrecv.outputs.http.tls import TLSPolicy
         except ImportError:
             raise DescriptionError("https needs TLS; install logrecv[tls]") from None
         return TLSPolicy.fromFiles(ca, cert, key)

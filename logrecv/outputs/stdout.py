@@ -13,18 +13,18 @@ from attrs import define, field
 from zope.interface import implementer
 
 from logrecv.descriptions import Description
-from logrecv.formats import encodeJSON, makePretty, makeText
+from logrecv.formats.text import encodeJSON, makePretty, makeText
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.parser import COMMON_KEYWORDS, Surroundings, takeFormat
-from logrecv.outputs.queue import KEYWORDS, WRITE_SIZE, QueuedSink
-from logrecv.outputs.spool import formOf, takeStore
-from logrecv.outputs.threads import (
-    DaemonThread,
+from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat
+from logrecv.outputs.queue.sink import KEYWORDS, WRITE_SIZE, QueuedSink
+from logrecv.outputs.spool.spool import queueFromKeywords, storageFormat
+from logrecv.outputs.writers import PermanentFailure
+from logrecv.threads import (
     IBlockingWriter,
     ThreadedWriter,
-    pauseFor,
+    ThreadExecutor,
+    coalesceDelay,
 )
-from logrecv.outputs.writers import Gone
 
 
 @implementer(IBlockingWriter)
@@ -59,7 +59,9 @@ class StreamWriter:
                 try:
                     written = self.stream.write(view[self._done :])
                 except BrokenPipeError:
-                    raise Gone("nobody reads standard output any more") from None
+                    raise PermanentFailure(
+                        "nobody reads standard output any more"
+                    ) from None
                 if written is None:
                     # Whoever shares the terminal or pipe has made it non-blocking.
                     select.select([], [self.stream], [])
@@ -78,7 +80,7 @@ class StreamWriter:
         """
 
 
-def parseStdout(description: Description, surroundings: Surroundings) -> IRecordSink:
+def parseStdout(description: Description, context: OutputContext) -> IRecordSink:
     """
     Make the sink of
     C{stdout[:format=pretty|text|json][:text=TEMPLATE][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]}.
@@ -90,7 +92,7 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
     @raise logrecv.descriptions.DescriptionError: The description cannot be
         used.
     """
-    output = surroundings.standardOutput
+    output = context.standardOutput
     color = output.terminal and not os.environ.get("NO_COLOR")
     formats = {
         "pretty": makePretty(color=color),
@@ -98,17 +100,19 @@ def parseStdout(description: Description, surroundings: Surroundings) -> IRecord
         "json": encodeJSON,
     }
     encode = takeFormat(description, formats, "pretty" if output.terminal else "json")
-    capacity, store = takeStore(description, surroundings, "drop", formOf(encode))
-    thread = DaemonThread(surroundings.reactor, surroundings.tally.output)
-    stream = StreamWriter(output.stream, surroundings.share.lock())
-    writer = ThreadedWriter(stream, thread, pauseFor(capacity.limit))
+    capacity, store = queueFromKeywords(
+        description, context, "drop", storageFormat(encode)
+    )
+    thread = ThreadExecutor(context.reactor, context.tally.output)
+    stream = StreamWriter(output.stream, context.group.lock())
+    writer = ThreadedWriter(stream, thread, coalesceDelay(capacity.limit))
     description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
         encode,
         writer,
-        surroundings.reactor,
-        surroundings.tally,
+        context.reactor,
+        context.tally,
         capacity,
         store,
-        encoder=surroundings.encoders.get(encode, WRITE_SIZE),
+        encoder=context.encoders.get(encode, WRITE_SIZE),
     )

@@ -7,16 +7,16 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from logrecv.outputs.store import Chunk
+from logrecv.outputs.queue.store import Chunk
 
 
-class Gone(Exception):
+class PermanentFailure(Exception):
     """
     Nothing that is written will ever arrive: there is no point in trying again.
     """
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """
     A write failed, and its writer knows when to try again.
 
@@ -52,7 +52,7 @@ class IWriter(Interface):
             part of it goes on after that part.
         @return: A L{Deferred} that fires when they are written, with how many
             of them were refused for good instead, which the writer has set
-            aside.  It fails with L{Gone} where nothing can ever be written
+            aside.  It fails with L{PermanentFailure} where nothing can ever be written
             again, with any other exception where that may yet be.
         """
 

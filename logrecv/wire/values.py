@@ -1,6 +1,6 @@
 """
 Values as clients had them, out of the spellings that the wire has for them: the
-placeholders that L{logrecv.wire.pickles} built, and Python literals.
+placeholders that L{logrecv.wire.pickled.machine} built, and Python literals.
 
 A class that a client named is only ever compared with names in this module's
 tables; what it says is read out of its arguments and state as data.
@@ -22,7 +22,7 @@ from uuid import UUID
 from msgspec.json import encode
 
 from logrecv.record import JSONValue
-from logrecv.wire.pickles import Call, Global
+from logrecv.wire.pickled.machine import Call, Global
 
 #: How deep a converted value may be, in containers.  Each level takes three
 #: Python frames here and one level of every JSON reader after us, of which

@@ -10,8 +10,8 @@ from typing import Final
 
 from attrs import define, field
 
-from logrecv.inputs.admission import Admission
-from logrecv.share import LOCKS
+from logrecv.group import LOCKS
+from logrecv.inputs.limits.admission import Admission
 
 #: Processes that there may be.
 MOST: Final = 128
@@ -25,7 +25,7 @@ SIZE: Final = LOCKS
 
 
 @define(eq=False)
-class Board:
+class ConnectionCounts:
     """
     Tells how many connections each of the processes has.
 
@@ -64,7 +64,7 @@ class Board:
 
 
 @define(eq=False)
-class Place:
+class Slot:
     """
     The place of one process on the board.
 
@@ -73,7 +73,7 @@ class Place:
     @ivar admission: Counts its connections.
     """
 
-    board: Board
+    board: ConnectionCounts
     number: int
     admission: Admission
 

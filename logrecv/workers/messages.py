@@ -15,7 +15,7 @@ from msgspec.json import Decoder, encode
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 
 #: What stands for the descriptor of a socket that other workers alone have.
-NOT_YOURS: Final = -1
+NO_SOCKET: Final = -1
 
 
 class Task(Struct, tag="task"):
@@ -29,7 +29,7 @@ class Task(Struct, tag="task"):
     @ivar common: The directory that all of them use.
     @ivar shared: The descriptor of the file that all of them have inherited.
     @ivar sockets: The descriptors of the sockets that the worker has inherited,
-        by option, in the order of their descriptions; L{NOT_YOURS} where another
+        by option, in the order of their descriptions; L{NO_SOCKET} where another
         worker alone has it.  Empty for a worker that only has records of an earlier
         run to hand on.
     @ivar reactor: The module of the reactor of the supervisor.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from attrs import define, field
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from logrecv.workers.handle import Worker
+from logrecv.workers.process import WorkerProcess
 
 
 @define(eq=False)
@@ -21,7 +21,7 @@ class WorkersCollector:
     @ivar restarts: How many were started in the place of another.
     """
 
-    workers: Mapping[int, Worker]
+    workers: Mapping[int, WorkerProcess]
     restarts: int = field(default=0, init=False)
 
     def collect(self) -> Iterator[Metric]:

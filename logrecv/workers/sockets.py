@@ -33,13 +33,13 @@ from twisted.python.failure import Failure
 
 from logrecv.inputs.peers import addressFamily, logListening
 from logrecv.inputs.udp import UDPAddress, UnixAddress, enlargeBuffer
-from logrecv.workers.balance import Board
-from logrecv.workers.messages import NOT_YOURS
+from logrecv.workers.balance import ConnectionCounts
+from logrecv.workers.messages import NO_SOCKET
 
 #: Seconds that a worker with more connections than another one leaves the next
 #: to that.  Longer than that takes for a round of its reactor, unless it is
 #: stuck.
-COURTESY: Final = 0.01
+YIELD_DELAY: Final = 0.01
 
 
 class _Quiet(Factory):
@@ -167,10 +167,10 @@ class SharedDatagrams:
         Give the descriptor of the socket of a worker.
 
         @param index: The number of the worker, from 0 on.
-        @return: L{NOT_YOURS} where others have them all.
+        @return: L{NO_SOCKET} where others have them all.
         """
         sockets: list[Any] = [self._port.socket, *self._others]
-        return sockets[index].fileno() if index < len(sockets) else NOT_YOURS
+        return sockets[index].fileno() if index < len(sockets) else NO_SOCKET
 
     def close(self) -> None:
         """
@@ -195,7 +195,7 @@ class _TCPPort(tcp.Port):
     for a moment while another process has fewer.
     """
 
-    board: Board
+    board: ConnectionCounts
     number: int
     _waited: bool = False
     _later: IDelayedCall | None = None
@@ -225,7 +225,7 @@ class _TCPPort(tcp.Port):
         else:
             port.stopReading()
             clock: Any = self.reactor
-            self._later = clock.callLater(COURTESY, self._readOn)
+            self._later = clock.callLater(YIELD_DELAY, self._readOn)
 
     def stopListening(self, *arguments: Any) -> Any:
         """
@@ -278,7 +278,9 @@ class InheritedPorts:
     that listens on is the socket that was inherited.
     """
 
-    def __init__(self, reactor: Any, descriptor: int, board: Board, number: int):
+    def __init__(
+        self, reactor: Any, descriptor: int, board: ConnectionCounts, number: int
+    ):
         """
         @param reactor: The reactor, for all else.
         @param descriptor: The descriptor of the socket.

@@ -19,13 +19,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
+from logrecv.group import spoolName, spoolNumbers
 from logrecv.inputs.streams import LOOKS, QUIET
-from logrecv.outputs.spool import removeEmptied
+from logrecv.outputs.spool.spool import removeEmptied
 from logrecv.service import CLOSING, DRAIN, logStopped
-from logrecv.share import spoolName, spoolNumbers
 from logrecv.workers.balance import ABSENT
-from logrecv.workers.common import Common
-from logrecv.workers.handle import CannotServe, Worker, awaitReady, startWorker
 from logrecv.workers.messages import (
     Failed,
     Hurry,
@@ -39,6 +37,8 @@ from logrecv.workers.messages import (
     Task,
 )
 from logrecv.workers.metrics import WorkersCollector
+from logrecv.workers.process import CannotServe, WorkerProcess, awaitReady, startWorker
+from logrecv.workers.shared import SharedFiles
 from logrecv.workers.sockets import SharedDatagrams, SharedStream
 from logrecv.workers.totals import Totals
 
@@ -97,7 +97,7 @@ class Supervisor(Service):
     drain: float = field(default=DRAIN, kw_only=True)
     consoles: Sequence[IService] = field(default=(), init=False)
     lost: dict[str, int] = field(factory=dict, init=False)
-    _workers: dict[int, Worker] = field(factory=dict, init=False)
+    _workers: dict[int, WorkerProcess] = field(factory=dict, init=False)
     metrics: WorkersCollector = field(
         default=Factory(lambda self: WorkersCollector(self._workers), takes_self=True),
         init=False,
@@ -110,7 +110,7 @@ class Supervisor(Service):
     _heirs: set[int] = field(factory=set, init=False)
     _bound: bool = field(default=False, init=False)
     _stopping: bool = field(default=False, init=False)
-    _common: Common | None = field(default=None, init=False)
+    _common: SharedFiles | None = field(default=None, init=False)
     #: Those who wait for the end of each worker.
     _ends: dict[int, list[Deferred[None]]] = field(factory=dict, init=False)
 
@@ -143,7 +143,7 @@ class Supervisor(Service):
         if not self._bound:
             self.privilegedStartService()
         super().startService()
-        self._common = Common.make()
+        self._common = SharedFiles.make()
         found = {number for each in self.spools for number in spoolNumbers(each)}
         self._heirs = {number for number in found if number > self.count}
         try:
@@ -169,7 +169,7 @@ class Supervisor(Service):
             ),
         )
 
-    def _start(self, number: int) -> Worker:
+    def _start(self, number: int) -> WorkerProcess:
         """
         @raise OSError: There can be no such process.
         """
@@ -199,7 +199,7 @@ class Supervisor(Service):
         self._workers[number] = worker
         return worker
 
-    def _serve(self, worker: Worker) -> None:
+    def _serve(self, worker: WorkerProcess) -> None:
         """
         Let a worker begin, which is ready.
         """
@@ -210,9 +210,9 @@ class Supervisor(Service):
 
     # -- what workers say --
 
-    def workerSaid(self, worker: Worker, message: Message) -> None:
+    def workerSaid(self, worker: WorkerProcess, message: Message) -> None:
         """
-        See L{logrecv.workers.handle.Owner.workerSaid}.
+        See L{logrecv.workers.process.Owner.workerSaid}.
         """
         match message:
             case Logged():
@@ -231,7 +231,7 @@ class Supervisor(Service):
                 self.totals.put(worker.number, message)
                 self._dismissIfDone(worker, message)
 
-    def _relay(self, worker: Worker, message: Logged) -> None:
+    def _relay(self, worker: WorkerProcess, message: Logged) -> None:
         Logger(message.namespace).emit(
             LogLevel.lookupByName(message.level),
             "worker {number}: {text}",
@@ -239,7 +239,7 @@ class Supervisor(Service):
             text=message.text,
         )
 
-    def _dismissIfDone(self, worker: Worker, report: Report) -> None:
+    def _dismissIfDone(self, worker: WorkerProcess, report: Report) -> None:
         """
         Stop a worker that has handed on all that an earlier run had left.
         """
@@ -248,13 +248,13 @@ class Supervisor(Service):
         ):
             worker.send(Stop())
 
-    def workerGone(self, worker: Worker) -> None:
+    def workerGone(self, worker: WorkerProcess) -> None:
         """
-        See L{logrecv.workers.handle.Owner.workerGone}.
+        See L{logrecv.workers.process.Owner.workerGone}.
         """
-        Deferred.fromCoroutine(self._bury(worker))
+        Deferred.fromCoroutine(self._reap(worker))
 
-    async def _bury(self, worker: Worker) -> None:
+    async def _reap(self, worker: WorkerProcess) -> None:
         """
         Wait for the end of a worker, and put another in its place.
         """
@@ -272,7 +272,7 @@ class Supervisor(Service):
         for ended in self._ends.pop(number, []):
             ended.callback(None)
 
-    async def _ended(self, worker: Worker) -> int:
+    async def _ended(self, worker: WorkerProcess) -> int:
         """
         Wait for the end of a process that says nothing any more.
 
@@ -285,7 +285,7 @@ class Supervisor(Service):
             await deferLater(self.reactor, _LOOK)
         return status
 
-    def _startLater(self, worker: Worker, status: int) -> None:
+    def _startLater(self, worker: WorkerProcess, status: int) -> None:
         number = worker.number
         lasted = self.reactor.seconds() - worker.begun >= LASTING
         delay = FIRST_DELAY
@@ -384,7 +384,7 @@ class Supervisor(Service):
         self._stopping = True
         return Deferred.fromCoroutine(self._stop())
 
-    def hurry(self) -> None:
+    def stopNow(self) -> None:
         """
         Wait no longer in a stop that is under way.
         """
@@ -434,7 +434,7 @@ class Supervisor(Service):
         self._ends.setdefault(number, []).append(ended)
         return ended
 
-    def _account(self, workers: dict[int, Worker]) -> None:
+    def _account(self, workers: dict[int, WorkerProcess]) -> None:
         """
         Say, at the very end, what was lost.
         """

@@ -58,7 +58,7 @@ def _addEach(total: dict[str, int], counts: dict[str, int]) -> None:
         total[reason] = total.get(reason, 0) + count
 
 
-def succeed(dead: Report, successor: Report) -> Report:
+def closeAccount(dead: Report, successor: Report) -> Report:
     """
     Close the account of a worker that was killed, when its successor has found
     what is left of it.
@@ -116,7 +116,7 @@ class Totals:
         """
         gone = self._gone.pop(number, None)
         if gone is not None:
-            addReport(self._past, succeed(gone, report))
+            addReport(self._past, closeAccount(gone, report))
         self._current[number] = report
 
     def end(self, number: int) -> None:

@@ -31,15 +31,15 @@ from twisted.python.threadable import isInIOThread
 from zope.interface import implementer
 
 from logrecv.descriptions import DescriptionError
+from logrecv.group import WorkerGroup
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
 from logrecv.inputs.udp import DatagramAddress, InheritedAddress, parseAddress
 from logrecv.process import memory, processorTime
-from logrecv.share import Share
 from logrecv.tap import Options, Receiver, makeReceiver
-from logrecv.workers.balance import Board, Place
-from logrecv.workers.line import Line
+from logrecv.workers.balance import ConnectionCounts, Slot
+from logrecv.workers.control import ControlProtocol
 from logrecv.workers.messages import (
-    NOT_YOURS,
+    NO_SOCKET,
     Ask,
     Ended,
     Failed,
@@ -65,14 +65,14 @@ class WorkerOptions(Options):
     The options of the supervisor, as they are for one of its workers.
     """
 
-    def __init__(self, reactor: Any, task: Task, board: Board) -> None:
+    def __init__(self, reactor: Any, task: Task, board: ConnectionCounts) -> None:
         """
         @param reactor: The reactor.
         @param task: Who the worker is.
         @param board: Tells who has how many connections.
         """
-        share = Share(task.number, task.count, task.shared, task.common)
-        super().__init__(lambda: reactor, share)
+        group = WorkerGroup(task.number, task.count, task.shared, task.common)
+        super().__init__(lambda: reactor, group)
         self._task = task
         self._board = board
 
@@ -94,12 +94,12 @@ class WorkerOptions(Options):
         return [
             InheritedAddress(address, descriptor)
             for address, descriptor in zip(addresses, descriptors, strict=True)
-            if descriptor != NOT_YOURS
+            if descriptor != NO_SOCKET
         ]
 
 
 @define(eq=False)
-class Channel(Line):
+class Channel(ControlProtocol):
     """
     What leads to the supervisor.
 
@@ -123,7 +123,7 @@ class Channel(Line):
 
     def adopt(self, reactor: Any) -> None:
         """
-        See L{Line.adopt}.
+        See L{ControlProtocol.adopt}.
         """
         super().adopt(reactor)
         for message in self._received:
@@ -144,7 +144,7 @@ class Channel(Line):
 
 
 @define(eq=False)
-class Worker:
+class WorkerMain:
     """
     Does what the supervisor says.
 
@@ -157,7 +157,7 @@ class Worker:
     reactor: Any
     channel: Channel
     receiver: Receiver
-    place: Place
+    place: Slot
     _stopping: bool = field(default=False, init=False)
 
     def run(self, asked: list[int]) -> None:
@@ -188,7 +188,7 @@ class Worker:
             case Reopen():
                 service.reopen()
             case Hurry():
-                service.hurry()
+                service.stopNow()
             case Stop() | None:
                 self._stop()
 
@@ -303,16 +303,16 @@ def main(descriptor: int) -> None:
     worker.run(asked)
 
 
-def _prepare(task: Task, channel: Channel) -> Worker:
+def _prepare(task: Task, channel: Channel) -> WorkerMain:
     """
     Make everything ready, and serve nothing yet.
     """
     os.chdir(task.directory)
     reactor = _install(task.reactor)
-    board = Board(task.shared)
+    board = ConnectionCounts(task.shared)
     options = WorkerOptions(reactor, task, board)
     options.parseOptions(task.arguments)
     receiver = makeReceiver(options)
     receiver.service.startService()
-    place = Place(board, task.number, options["admission"])
-    return Worker(reactor, channel, receiver, place)
+    place = Slot(board, task.number, options["admission"])
+    return WorkerMain(reactor, channel, receiver, place)

@@ -20,10 +20,12 @@ from typing import Any
 
 from prometheus_client import generate_latest
 
-from logrecv import console
 from logrecv.__main__ import main
-from logrecv.console import TallyCollector
-from logrecv.outputs import compression, file, rotation
+from logrecv.console import app as console
+from logrecv.console.app import TallyCollector
+from logrecv.outputs import file
+from logrecv.outputs.files import archive as compression
+from logrecv.outputs.files import rotation
 
 #: The module and the function of C{os} that each point is.
 POINTS: dict[str, tuple[Any, str]] = {

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import Any
 
 from logrecv.__main__ import main
-from logrecv.outputs import spoolfile
-from logrecv.outputs.spool import Spool
-from logrecv.outputs.spoolfile import SpoolFile
+from logrecv.outputs.spool import database as spoolfile
+from logrecv.outputs.spool.database import SpoolFile
+from logrecv.outputs.spool.spool import Spool
 
 #: What has the function that each point is, and its name.
 POINTS: dict[str, tuple[Any, str]] = {

@@ -71,13 +71,13 @@ class CrashTests(FaultTestCase):
         suffix = {".gz": "compress=gzip", ".zst": "compress=zstd"}
         wanted = next((s for s, word in suffix.items() if word in output), "")
 
-        def tidy() -> bool:
+        def cleanUp() -> bool:
             return all(
                 each == path or each.suffix == wanted for each in path.parent.iterdir()
             )
 
         if wanted:
-            service.waitFor(tidy)
+            service.waitFor(cleanUp)
         self.assertEqual(service.stop(), 0, service.describe())
         lines = Lines.read(filesOf(path))
         self.assertEqual(lines.torn, left.torn)

@@ -18,8 +18,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
-from logrecv.formats import encodeJSON
-from logrecv.outputs.spool import Spool
+from logrecv.formats.text import encodeJSON
+from logrecv.outputs.spool.spool import Spool
 from logrecv.testing import makeRecord
 from tests.e2e.programs import freePort
 from tests.faults.accounts import CONSOLE, SOAK, FaultTestCase, Metrics, report
@@ -46,7 +46,7 @@ class DirectRunner:
 
     def run(self, function: object) -> Deferred[None]:
         """
-        See L{logrecv.outputs.threads.Runner.run}.
+        See L{logrecv.threads.ISerialExecutor.run}.
         """
         return maybeDeferred(function)  # type: ignore[arg-type]
 

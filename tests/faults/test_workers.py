@@ -18,7 +18,7 @@ from logging.handlers import SocketHandler
 from pathlib import Path
 from urllib.error import HTTPError
 
-from logrecv.share import spoolName
+from logrecv.group import spoolName
 from logrecv.testing import makeFrame
 from logrecv.workers.supervisor import ANSWER_TIMEOUT
 from tests.e2e.programs import Daemon, Service, awaitDaemon, freePort, script, waitUntil

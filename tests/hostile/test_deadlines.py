@@ -14,10 +14,10 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from logrecv.inputs.http import RecordSite
+from logrecv.inputs.http.site import RecordSite
+from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
-from logrecv.inputs.unfinished import Unfinished
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, makeFrame
 from tests.e2e.programs import PATIENCE
@@ -57,12 +57,12 @@ class DeadlineTests(TestCase):
         """
         self.sink = MemorySink()
         self.intake = Intake(self.sink, _reactor)
-        self.unfinished = Unfinished(_reactor, limit=100_000, deadline=0.5)
+        self.partials = PartialInputs(_reactor, limit=100_000, deadline=0.5)
         self.clients: list[_Client] = []
         self.inputs = {}
         for via, factory in (
-            ("tcp", RecordFactory(self.intake, 1048576, self.unfinished)),
-            ("http", RecordSite(self.intake, _reactor, 1048576, self.unfinished)),
+            ("tcp", RecordFactory(self.intake, 1048576, self.partials)),
+            ("http", RecordSite(self.intake, _reactor, 1048576, self.partials)),
         ):
             endpoint = TCP4ServerEndpoint(_reactor, 0, interface="127.0.0.1")
             connections = Connections(factory, self.intake.tallies[via], _reactor)
@@ -79,8 +79,8 @@ class DeadlineTests(TestCase):
                 await client.lost
         for each in self.inputs.values():
             await each.stopService()
-        if self.unfinished._sweeping is not None:
-            self.unfinished._sweeping.cancel()
+        if self.partials._sweeping is not None:
+            self.partials._sweeping.cancel()
 
     async def connect(self, via: str, data: bytes = b"") -> Any:
         """
@@ -118,7 +118,7 @@ class DeadlineTests(TestCase):
         self.assertEqual([client.isLost for client in [*idle, quiet]], [False] * 3)
         self.assertEqual(self.intake.tallies["tcp"].rejected, {"too-slow": 2})
         self.assertEqual(self.intake.tallies["http"].rejected, {"too-slow": 3})
-        self.assertEqual(self.unfinished.held, 0)
+        self.assertEqual(self.partials.held, 0)
         quiet.transport.write(makeFrame(msg="awake"))
         await deferLater(_reactor, 0.1)
         self.assertEqual(
@@ -170,7 +170,7 @@ class DeadlineTests(TestCase):
         request = cases.request(b"GET /nothing")
         client.transport.write(request * 40_000)
         await deferLater(_reactor, 0.3)
-        self.assertLess(self.unfinished.held, 100_001)
+        self.assertLess(self.partials.held, 100_001)
         (connection,) = self.inputs["http"].connections.protocols
         written = connection.transport
         self.assertLess(len(written.dataBuffer) + written._tempDataLen, 1 << 20)

@@ -19,8 +19,8 @@ from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
 from logrecv.counters import InputTally
+from logrecv.inputs.limits.partial import DEADLINE
 from logrecv.inputs.streams import DRAIN, QUIET, Connections, StreamInput
-from logrecv.inputs.unfinished import DEADLINE
 
 
 class Transport(StringTransport):

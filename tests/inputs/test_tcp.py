@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.inputs.tcp import RecordFactory, RecordProtocol
 from logrecv.intake import Intake
-from logrecv.testing import MemorySink, PressureSink, makeFrame
+from logrecv.testing import BackpressureSink, MemorySink, makeFrame
 
 
 def frame(msg: str) -> bytes:
@@ -130,7 +130,7 @@ class RecordProtocolTests(SynchronousTestCase):
         While the sink is under pressure the client is not read; what it had
         sent in the same read has been taken.
         """
-        sink = PressureSink()
+        sink = BackpressureSink()
         self.connect(Intake(sink, Clock()))
         self.protocol.dataReceived(frame("a") + frame("b"))
         self.assertEqual(self.transport.producerState, "paused")
@@ -142,7 +142,7 @@ class RecordProtocolTests(SynchronousTestCase):
         """
         Relief that comes when the client has gone does nothing.
         """
-        sink = PressureSink()
+        sink = BackpressureSink()
         self.connect(Intake(sink, Clock()))
         self.protocol.dataReceived(frame("a"))
         self.protocol.connectionLost(Failure(ConnectionDone()))

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from logrecv.descriptions import DescriptionError
-from logrecv.inputs.admission import Admission, network
+from logrecv.inputs.limits.admission import Admission, network
 from logrecv.inputs.udp import (
     DatagramInput,
     RecordDatagramProtocol,

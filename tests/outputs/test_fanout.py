@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.fanout import FanOut
-from logrecv.testing import FailingSink, MemorySink, PressureSink, makeRecord
+from logrecv.testing import BackpressureSink, FailingSink, MemorySink, makeRecord
 
 
 class FanOutTests(SynchronousTestCase):
@@ -42,11 +42,11 @@ class FanOutTests(SynchronousTestCase):
         """
         It is under pressure while any of its sinks is.
         """
-        sinks = [PressureSink(), MemorySink(), PressureSink()]
+        sinks = [BackpressureSink(), MemorySink(), BackpressureSink()]
         relief = FanOut(sinks).deliver([makeRecord()])
         assert relief is not None
         for sink in sinks:
-            if isinstance(sink, PressureSink):
+            if isinstance(sink, BackpressureSink):
                 self.assertNoResult(relief)
                 sink.release()
         self.assertIsNone(self.successResultOf(relief))

@@ -21,23 +21,23 @@ from zope.interface.verify import verifyObject
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError, quote
-from logrecv.formats import encodeJSON, makeText
+from logrecv.formats.text import encodeJSON, makeText
 from logrecv.interfaces import IRecordSink, IReopenable
-from logrecv.outputs.compression import BackgroundArchive
+from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.file import SYNC_DELAYS, FileWriter, parseFile
-from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import QueuedSink
-from logrecv.outputs.rotation import (
+from logrecv.outputs.files.archive import BackgroundArchive
+from logrecv.outputs.files.rotation import (
     BySize,
     NoRotation,
     Rotation,
     Schedule,
     ScheduledRotation,
 )
-from logrecv.outputs.threads import DaemonThread, IBlockingWriter, ThreadedWriter
+from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.testing import makeRecord
+from logrecv.threads import IBlockingWriter, ThreadedWriter, ThreadExecutor
 from tests.faults.accounts import filesOf
-from tests.outputs.test_rotation import CountingArchive
+from tests.outputs.files.test_rotation import CountingArchive
 
 
 class FileTestCase(SynchronousTestCase):
@@ -268,7 +268,7 @@ class SharedTests(FileTestCase):
         first.write(b"1\n2\n3\n4\n")
         second.write(b"5\n6\n")
         first.write(b"7\n")
-        third.tend()
+        third.housekeeping()
         files = filesOf(self.path)
         self.assertEqual(
             [path.read_bytes() for path in files], [b"1\n2\n3\n4\n", b"5\n6\n7\n"]
@@ -423,7 +423,7 @@ class SyncTests(FileTestCase):
         """
         writer = self.writer("none")
         writer.write(b"a\n")
-        self.assertIsNone(writer.tend())
+        self.assertIsNone(writer.housekeeping())
         writer.close()
         self.assertEqual(self.synced, [])
 
@@ -437,7 +437,7 @@ class SyncTests(FileTestCase):
         self.assertEqual(self.synced, [2, "directory"])
         writer.write(b"b\n")
         self.assertEqual(self.synced, [2, "directory", 4])
-        self.assertIsNone(writer.tend())
+        self.assertIsNone(writer.housekeeping())
 
     def test_interval(self) -> None:
         """
@@ -445,13 +445,13 @@ class SyncTests(FileTestCase):
         """
         writer = self.writer("interval")
         writer.write(b"a\n")
-        self.assertEqual(writer.tend(), 0.05)
+        self.assertEqual(writer.housekeeping(), 0.05)
         self.clock.advance(0.03)
         writer.write(b"b\n")
-        self.assertAlmostEqual(writer.tend() or 0, 0.02)
+        self.assertAlmostEqual(writer.housekeeping() or 0, 0.02)
         self.assertEqual(self.synced, [])
         self.clock.advance(0.02)
-        self.assertIsNone(writer.tend())
+        self.assertIsNone(writer.housekeeping())
         self.assertEqual(self.synced, [4, "directory"])
 
     def test_intervalUnderLoad(self) -> None:
@@ -473,7 +473,7 @@ class SyncTests(FileTestCase):
         writer = self.writer("interval")
         writer.write(b"a\n")
         self.clock.rightNow = 0.0
-        writer.tend()
+        writer.housekeeping()
         self.assertEqual(self.synced, [2, "directory"])
 
     def test_closed(self) -> None:
@@ -547,11 +547,11 @@ class SyncTests(FileTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         for _ in range(3):
             self.clock.advance(0.06)
-            self.assertAlmostEqual(writer.tend() or 0, 0.05)
+            self.assertAlmostEqual(writer.housekeeping() or 0, 0.05)
         self.assertEqual(len(events), 1)
         self.assertIn("may not survive a power cut", formatEvent(events[0]))
         self.clock.advance(0.06)
-        writer.tend()
+        writer.housekeeping()
         self.assertEqual(self.synced, [2, "directory"])
 
     def test_failedAtTheEnd(self) -> None:
@@ -596,7 +596,7 @@ class SyncTests(FileTestCase):
             writer.write(b"a\n")
 
         self.patch(os, "fsync", note)
-        thread = DaemonThread(Reactor(), "1-file", writer.tend)  # type: ignore[arg-type]
+        thread = ThreadExecutor(Reactor(), "1-file", writer.housekeeping)  # type: ignore[arg-type]
         thread.run(write)
         self.assertTrue(done.wait(20))
         thread.run(writer.close)
@@ -627,7 +627,7 @@ class StepRotation(NoRotation):
         self.size = size
         self.count = 0
 
-    def room(self, size: int) -> int:
+    def remaining(self, size: int) -> int:
         return max(self.size - size, 0)
 
     def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int:
@@ -707,7 +707,7 @@ class RotatedTests(FileTestCase):
         writer = self.writer(rotation)
         self.limited(6, lambda: writer.write(b"one\ntwo\n"))
         rotation.size = 4
-        writer.tend()
+        writer.housekeeping()
         writer.write(b"one\ntwo\n")
         self.assertEqual(rotation.read(), [b"one\ntwo\n"])
 
@@ -719,8 +719,8 @@ class RotatedTests(FileTestCase):
         writer = self.writer(rotation)
         writer.write(b"a\n")
         rotation.size = 2
-        writer.tend()
-        writer.tend()
+        writer.housekeeping()
+        writer.housekeeping()
         self.assertEqual(rotation.read(), [b"a\n", b""])
 
     def test_neither(self) -> None:
@@ -740,7 +740,7 @@ class RotatedTests(FileTestCase):
         writer = self.writer(rotation)
         error = self.assertRaises(OSError, writer.write, b"a\nb\nc\n")
         self.assertEqual(error.errno, errno.EROFS)
-        self.assertIsNone(writer.tend())
+        self.assertIsNone(writer.housekeeping())
         writer.write(b"a\nb\nc\n")
         self.assertEqual(rotation.read(), [b"a\nb\n", b"c\n"])
 
@@ -761,13 +761,13 @@ class ParseFileTests(FileTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.surroundings = Surroundings(
+        self.context = OutputContext(
             Clock(), OutputTally("1-file"), StandardOutput.ofProcess()
         )
 
     def parse(self, rest: str = "", path: object = None) -> QueuedSink:
         text = f"file:{quote(str(path or self.path))}{rest}"
-        sink = parseFile(Description.fromText(text), self.surroundings)
+        sink = parseFile(Description.fromText(text), self.context)
         assert isinstance(sink, QueuedSink)
         return sink
 
@@ -823,8 +823,10 @@ class ParseFileTests(FileTestCase):
         """
         sink = self.parse()
         assert isinstance(sink.writer, ThreadedWriter)
-        assert isinstance(sink.writer.runner, DaemonThread)
-        self.assertEqual(sink.writer.runner.tend, self.writer(sink).tend)
+        assert isinstance(sink.writer.runner, ThreadExecutor)
+        self.assertEqual(
+            sink.writer.runner.housekeeping, self.writer(sink).housekeeping
+        )
 
     def test_rotation(self) -> None:
         """
@@ -861,7 +863,7 @@ class ParseFileTests(FileTestCase):
         """
         rotated = f"{self.path}.20261122T100000.000Z.gz"
         for first, second in [(self.path, rotated), (rotated, self.path)]:
-            self.surroundings.paths.clear()
+            self.context.paths.clear()
             self.parse("", first)
             error = self.assertRaises(DescriptionError, self.parse, "", second)
             self.assertIn("look like rotated files of each other", str(error))
@@ -956,6 +958,6 @@ class ParseFileTests(FileTestCase):
         for text in ("file", "file:"):
             description = Description.fromText(text)
             error = self.assertRaises(
-                DescriptionError, parseFile, description, self.surroundings
+                DescriptionError, parseFile, description, self.context
             )
             self.assertIn("PATH is missing; write file:PATH", str(error))

@@ -13,7 +13,7 @@ from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
 from logrecv.record import Record
-from logrecv.testing import MemorySink, PressureSink, makeRecord
+from logrecv.testing import BackpressureSink, MemorySink, makeRecord
 
 
 class LevelTests(SynchronousTestCase):
@@ -156,7 +156,7 @@ class FilteredSinkTests(SynchronousTestCase):
         """
         The pressure of the sink is handed on.
         """
-        sink = PressureSink()
+        sink = BackpressureSink()
         relief = FilteredSink(sink, self.tally, []).deliver([makeRecord()])
         assert relief is not None
         self.assertNoResult(relief)

@@ -27,6 +27,7 @@ from zope.interface.verify import verifyObject
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.interfaces import IRecordSink
+from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.forward import (
     MAX_DELAY,
     WRITE_SIZE,
@@ -35,13 +36,18 @@ from logrecv.outputs.forward import (
     makeAttributes,
     parseForward,
 )
-from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import CLOSE_TIMEOUT, RETRY_DELAY, STOP_TIMEOUT, QueuedSink
+from logrecv.outputs.queue.sink import (
+    CLOSE_TIMEOUT,
+    RETRY_DELAY,
+    STOP_TIMEOUT,
+    QueuedSink,
+)
 from logrecv.outputs.writers import IWriter
 from logrecv.record import Origin, PickledBatch, Record
 from logrecv.testing import CREATED, makeFrame, makeLogRecord, makeRecord
-from logrecv.wire import fields, pickles
-from logrecv.wire.frames import FrameDecoder
+from logrecv.wire import attributes
+from logrecv.wire.framing import FrameDecoder
+from logrecv.wire.pickled import machine
 
 
 def loads(data: bytes) -> list[dict[str, Any]]:
@@ -96,9 +102,9 @@ class WireTests(SynchronousTestCase):
                 )
             )
         )[0]
-        record = fields.makeRecord(sent, origin, 1000)
+        record = attributes.makeRecord(sent, origin, 1000)
         [payload] = FrameDecoder(1000).feed(encodeFrames([record]))
-        again = fields.makeRecord(pickles.loads(payload), origin, len(payload))
+        again = attributes.makeRecord(machine.loads(payload), origin, len(payload))
         self.assertEqual(again, record)
         self.assertEqual(again.extra, {"user": {"id": [1, None, 2.5, True]}})
 
@@ -174,10 +180,8 @@ class ForwardTestCase(SynchronousTestCase):
         self.sink = self.parse("forward:tcp:127.0.0.1:9020")
 
     def parse(self, text: str) -> QueuedSink:
-        surroundings = Surroundings(
-            self.reactor, self.tally, StandardOutput.ofProcess()
-        )
-        sink = parseForward(Description.fromText(text), surroundings)
+        context = OutputContext(self.reactor, self.tally, StandardOutput.ofProcess())
+        sink = parseForward(Description.fromText(text), context)
         assert isinstance(sink, QueuedSink)
         return sink
 
@@ -475,9 +479,9 @@ class EndToEndTests(TestCase):
         return number
 
     def forward(self, port: int) -> QueuedSink:
-        surroundings = Surroundings(reactor, self.tally, StandardOutput.ofProcess())
+        context = OutputContext(reactor, self.tally, StandardOutput.ofProcess())
         description = Description.fromText(f"forward:tcp:127.0.0.1:{port}")
-        sink = parseForward(description, surroundings)
+        sink = parseForward(description, context)
         assert isinstance(sink, QueuedSink)
         sink.start()
         self.addCleanup(lambda: None if sink._stopping else sink.stop())

@@ -23,17 +23,17 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from logrecv.backoff import LONGEST, MAX_DELAY, Backoff
 from logrecv.counters import OutputTally, QuarantineTally
 from logrecv.descriptions import Description, DescriptionError
-from logrecv.formats import encodeJSON
-from logrecv.inputs.http import RecordResource
+from logrecv.formats.text import encodeJSON
+from logrecv.inputs.http.site import RecordResource
 from logrecv.intake import Intake
+from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.forward import parseForward
 from logrecv.outputs.forward_http import BATCH_SIZE, HTTPWriter
-from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.patience import LONGEST, MAX_DELAY, Patience
-from logrecv.outputs.posting import RESPONSE_TIMEOUT, Client
-from logrecv.outputs.queue import QueuedSink
+from logrecv.outputs.http.client import RESPONSE_TIMEOUT, HTTPClient
+from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.writers import IWriter
 from logrecv.record import Origin
 from logrecv.testing import MemorySink, makeRecord
@@ -115,11 +115,11 @@ class WriterTestCase(SynchronousTestCase):
 
     def makeSink(self, *ports: int) -> QueuedSink:
         pool = HTTPConnectionPool(MemoryReactorClock())
-        client = Client(self.network, pool, self.clock, Headers({b"x": [b"y"]}))
+        client = HTTPClient(self.network, pool, self.clock, Headers({b"x": [b"y"]}))
         self.writer = HTTPWriter(
             client,
             [(f"h:{port}", b"http://h:%d/records" % port) for port in ports or (1,)],
-            Patience(self.clock, lambda: 1.0),
+            Backoff(self.clock, lambda: 1.0),
             self.clock,
             self.quarantine,
         )
@@ -313,7 +313,7 @@ class WriterTests(WriterTestCase):
 
 class PatienceTests(SynchronousTestCase):
     """
-    L{Patience}.
+    L{Backoff}.
     """
 
     def test_jitter(self) -> None:
@@ -321,18 +321,18 @@ class PatienceTests(SynchronousTestCase):
         A delay is between half and all of what it could be.
         """
         clock = Clock()
-        self.assertEqual(Patience(clock, lambda: 0.0).fail(), 0.25)
-        self.assertEqual(Patience(clock, lambda: 1.0).fail(), 0.5)
+        self.assertEqual(Backoff(clock, lambda: 0.0).nextDelay(), 0.25)
+        self.assertEqual(Backoff(clock, lambda: 1.0).nextDelay(), 0.5)
 
     def test_cap(self) -> None:
         """
         It stops growing, and begins anew after a success.
         """
-        patience = Patience(Clock(), lambda: 1.0)
-        delays = [patience.fail() for _ in range(2000)]
+        backoff = Backoff(Clock(), lambda: 1.0)
+        delays = [backoff.nextDelay() for _ in range(2000)]
         self.assertEqual(max(delays), MAX_DELAY)
-        patience.succeed()
-        self.assertEqual(patience.fail(), 0.5)
+        backoff.reset()
+        self.assertEqual(backoff.nextDelay(), 0.5)
 
     def test_retryAfter(self) -> None:
         """
@@ -340,7 +340,7 @@ class PatienceTests(SynchronousTestCase):
         """
         clock = Clock()
         clock.advance(784111770)
-        patience = Patience(clock, lambda: 0.0)
+        backoff = Backoff(clock, lambda: 0.0)
         for text, delay in [
             ("3", 3),
             (" 4 ", 4),
@@ -352,8 +352,8 @@ class PatienceTests(SynchronousTestCase):
             ("-5", 0.25),
             ("", 0.25),
         ]:
-            patience.succeed()
-            self.assertEqual(patience.fail(text), delay, text)
+            backoff.reset()
+            self.assertEqual(backoff.nextDelay(text), delay, text)
 
 
 class ParseTests(SynchronousTestCase):
@@ -364,13 +364,13 @@ class ParseTests(SynchronousTestCase):
     def parse(self, text: str) -> QueuedSink:
         stream = open(os.devnull, "wb")  # noqa: SIM115
         self.addCleanup(stream.close)
-        surroundings = Surroundings(
+        context = OutputContext(
             MemoryReactorClock(),
             OutputTally("1-forward"),
             StandardOutput(stream, False),
         )
         description = Description.fromText(text)
-        sink = parseForward(description, surroundings)
+        sink = parseForward(description, context)
         assert isinstance(sink, QueuedSink)
         self.assertIsInstance(sink.writer, HTTPWriter)
         description.finish()

@@ -17,14 +17,14 @@ from zope.interface.verify import verifyObject
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
-from logrecv.formats import encodeJSON, makePretty, makeText
+from logrecv.formats.text import encodeJSON, makePretty, makeText
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.parser import StandardOutput, Surroundings
-from logrecv.outputs.queue import QueuedSink
+from logrecv.outputs.factory import OutputContext, StandardOutput
+from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.stdout import StreamWriter, parseStdout
-from logrecv.outputs.threads import IBlockingWriter
-from logrecv.outputs.writers import Gone
+from logrecv.outputs.writers import PermanentFailure
 from logrecv.testing import makeRecord
+from logrecv.threads import IBlockingWriter
 
 
 class StreamWriterTests(SynchronousTestCase):
@@ -85,7 +85,7 @@ class StreamWriterTests(SynchronousTestCase):
         """
         readable, writer = self.makePipe()
         os.close(readable)
-        self.assertRaises(Gone, writer.write, b"a\n")
+        self.assertRaises(PermanentFailure, writer.write, b"a\n")
 
     def test_resumed(self) -> None:
         """
@@ -119,8 +119,8 @@ class ParseStdoutTests(SynchronousTestCase):
 
     def parse(self, text: str, terminal: bool = False) -> QueuedSink:
         output = StandardOutput(io.BytesIO(), terminal)
-        surroundings = Surroundings(Clock(), OutputTally("1-stdout"), output)
-        sink = parseStdout(Description.fromText(text), surroundings)
+        context = OutputContext(Clock(), OutputTally("1-stdout"), output)
+        sink = parseStdout(Description.fromText(text), context)
         verifyObject(IRecordSink, sink)
         assert isinstance(sink, QueuedSink)
         return sink

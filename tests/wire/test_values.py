@@ -25,8 +25,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.record import JSONValue
-from logrecv.wire import pickles, values
-from logrecv.wire.pickles import Call, Global
+from logrecv.wire import values
+from logrecv.wire.pickled import machine as pickles
+from logrecv.wire.pickled.machine import Call, Global
 from logrecv.wire.values import Converter, nameOf, parseLiteral, plainTuple, underlying
 
 #: The length of the payload that the tests' values come in, in bytes, unless

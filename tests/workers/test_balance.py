@@ -8,13 +8,13 @@ import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.inputs.admission import Admission
-from logrecv.workers.balance import SIZE, Board, Place
+from logrecv.inputs.limits.admission import Admission
+from logrecv.workers.balance import SIZE, ConnectionCounts, Slot
 
 
 class BoardTests(SynchronousTestCase):
     """
-    Tests for L{Board} and L{Place}.
+    Tests for L{ConnectionCounts} and L{Slot}.
     """
 
     def setUp(self) -> None:
@@ -24,11 +24,11 @@ class BoardTests(SynchronousTestCase):
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.addCleanup(file.close)
         file.truncate(SIZE)
-        self.boards = [Board(file.fileno()), Board(file.fileno())]
+        self.boards = [ConnectionCounts(file.fileno()), ConnectionCounts(file.fileno())]
         self.boards[0].clear()
         self.admissions = [Admission(), Admission()]
         self.places = [
-            Place(board, number, admission)
+            Slot(board, number, admission)
             for number, (board, admission) in enumerate(
                 zip(self.boards, self.admissions, strict=True), start=1
             )

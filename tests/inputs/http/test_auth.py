@@ -1,0 +1,244 @@
+"""
+Tests for L{logrecv.inputs.http.auth}, and for the HTTP input behind them.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+import bcrypt
+from treq.testing import StubTreq
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from logrecv.inputs.http import auth as passwords
+from logrecv.inputs.http.auth import WAITING, Busy, PasswordFile
+from logrecv.inputs.http.site import RecordResource
+from logrecv.intake import Intake
+from logrecv.interfaces import IReopenable
+from logrecv.testing import MemorySink, makeForm
+
+
+def line(user: str, password: str) -> str:
+    """
+    Make a line of the file.
+    """
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+    return f"{user}:{hashed}\n"
+
+
+class PasswordTestCase(SynchronousTestCase):
+    """
+    Has a file of passwords.
+    """
+
+    def setUp(self) -> None:
+        """
+        Write the file.
+        """
+        self.path = self.mktemp()
+        self.write("# a comment\n\n" + line("alice", "s3cret") + line("bob", "b:ob"))
+        self.checks: list[tuple[Callable[[], bool], Deferred[bool]]] = []
+        self.immediately = True
+        self.file = PasswordFile(self.path, self.inThread)
+
+    def write(self, text: str) -> None:
+        """
+        Write the file.
+        """
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def inThread(self, function: Callable[[], bool]) -> Deferred[bool]:
+        """
+        Run a function at once, or when the test wants it.
+        """
+        result: Deferred[bool] = Deferred()
+        self.checks.append((function, result))
+        return succeed(function()) if self.immediately else result
+
+
+class PasswordFileTests(PasswordTestCase):
+    """
+    Tests for L{PasswordFile}.
+    """
+
+    def check(self, user: bytes, password: bytes) -> bool:
+        """
+        Check a password.
+        """
+        return self.successResultOf(self.file.check(user, password))
+
+    def test_check(self) -> None:
+        """
+        A user's own password is right, and nothing else is.
+        """
+        self.assertTrue(self.check(b"alice", b"s3cret"))
+        self.assertTrue(self.check(b"bob", b"b:ob"))
+        for user, password in [
+            (b"alice", b"wrong"),
+            (b"alice", b""),
+            (b"alice", b"b:ob"),
+            (b"carol", b"s3cret"),
+            (b"", b""),
+            (b"alice", b"s3cret" + b"x" * 100),
+            (b"alice", b"s3cret\0"),
+            (b"\xff", b"\xff"),
+        ]:
+            self.assertFalse(self.check(user, password), (user, password))
+
+    def test_slowOnce(self) -> None:
+        """
+        A client that sends record after record is checked slowly once, and
+        every wrong password is; so is that of a user who is not known.
+        """
+        for _ in range(3):
+            self.assertTrue(self.check(b"alice", b"s3cret"))
+        self.assertEqual(len(self.checks), 1)
+        for _ in range(2):
+            self.check(b"alice", b"wrong")
+            self.check(b"nobody", b"wrong")
+        self.assertEqual(len(self.checks), 5)
+
+    def test_busy(self) -> None:
+        """
+        Only so many passwords wait: a flood of wrong ones does not pile up, and
+        who has been checked before does not wait behind it.
+        """
+        self.check(b"alice", b"s3cret")
+        self.immediately = False
+        for _ in range(WAITING + 1):
+            self.file.check(b"alice", b"wrong")
+        self.assertRaises(Busy, self.file.check, b"alice", b"wrong")
+        self.assertTrue(self.check(b"alice", b"s3cret"))
+
+    def test_reopen(self) -> None:
+        """
+        The file is read again when it is asked for; what cannot be used leaves
+        the users as they were.
+        """
+        verifyObject(IReopenable, self.file)
+        self.assertTrue(self.check(b"alice", b"s3cret"))
+        self.write(line("alice", "new"))
+        self.file.reopen()
+        self.assertFalse(self.check(b"alice", b"s3cret"))
+        self.assertTrue(self.check(b"alice", b"new"))
+        self.write("nonsense")
+        self.file.reopen()
+        self.assertTrue(self.check(b"alice", b"new"))
+
+    def test_errors(self) -> None:
+        """
+        A file that cannot be used is refused in one line, without its secrets.
+        """
+        for text, expected in [
+            ("alice:secret\n", "line 1"),
+            (line("a", "b") + "bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "line 2"),
+            ("# nobody\n", "no user"),
+        ]:
+            self.write(text)
+            error = self.assertRaises(
+                ValueError, PasswordFile, self.path, self.inThread
+            )
+            self.assertIn(expected, str(error))
+            self.assertNotIn("secret", str(error))
+        error = self.assertRaises(ValueError, PasswordFile, "/nowhere", self.inThread)
+        self.assertIn("No such file", str(error))
+
+    def test_withoutLibrary(self) -> None:
+        """
+        Where bcrypt is not installed it is said how to install it.
+        """
+        self.patch(passwords, "bcrypt", None)
+        error = self.assertRaises(ValueError, PasswordFile, self.path, self.inThread)
+        self.assertIn("logrecv[auth]", str(error))
+
+
+class ResourceTests(PasswordTestCase):
+    """
+    Tests for L{RecordResource} with passwords.
+    """
+
+    def setUp(self) -> None:
+        """
+        Mount a resource.
+        """
+        super().setUp()
+        self.sink = MemorySink()
+        self.intake = Intake(self.sink, Clock())
+        resource = RecordResource(self.intake, passwords=self.file)
+        self.treq = StubTreq(resource)
+
+    def request(self, authorization: str | None, path: str = "/") -> Deferred[Any]:
+        """
+        Send a record.
+        """
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        if authorization is not None:
+            headers["authorization"] = authorization
+        url = f"http://localhost{path}"
+        return self.treq.post(url, data=makeForm(), headers=headers)
+
+    def basic(self, user: str, password: str) -> str:
+        """
+        Make the header as C{HTTPHandler} does.
+        """
+        pair = f"{user}:{password}".encode()
+        return "Basic " + b64encode(pair).decode("ascii")
+
+    def test_right(self) -> None:
+        """
+        The record of a user is taken.
+        """
+        response = self.successResultOf(self.request(self.basic("bob", "b:ob")))
+        self.assertEqual(response.code, 204)
+        self.assertEqual(len(self.sink.records), 1)
+
+    def test_wrong(self) -> None:
+        """
+        Everybody else's is answered with 401, and counted.
+        """
+        for authorization in [
+            None,
+            "",
+            "Basic",
+            "Basic !!!",
+            "Basic bm9jb2xvbg==",
+            "Bearer x",
+            self.basic("alice", "wrong"),
+        ]:
+            response = self.successResultOf(self.request(authorization))
+            self.assertEqual(response.code, 401, authorization)
+            self.assertEqual(
+                response.headers.getRawHeaders("www-authenticate"),
+                ['Basic realm="logrecv"'],
+            )
+        self.assertEqual(self.sink.records, [])
+        self.assertEqual(self.intake.tallies["http"].rejected, {"unauthorized": 7})
+
+    def test_busy(self) -> None:
+        """
+        Where too many passwords wait, the request is answered with 503.
+        """
+        self.immediately = False
+        for _ in range(WAITING + 1):
+            self.request(self.basic("alice", "wrong"))
+        response = self.successResultOf(self.request(self.basic("alice", "x")))
+        self.assertEqual(response.code, 503)
+        self.assertEqual(self.intake.tallies["http"].rejected, {"overload": 1})
+
+    def test_page(self) -> None:
+        """
+        An answer that takes its time is as it would be at once.
+        """
+        response = self.successResultOf(
+            self.treq.get(
+                "http://localhost/",
+                headers={"authorization": self.basic("alice", "s3cret")},
+            )
+        )
+        self.assertEqual(response.code, 200)

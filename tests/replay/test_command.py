@@ -1,0 +1,495 @@
+"""
+Tests for L{logrecv.replay.command}.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from threading import Thread
+from typing import Any
+
+from msgspec.json import Encoder
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from logrecv.__main__ import main
+from logrecv.inputs.http.site import RecordSite
+from logrecv.inputs.limits.partial import PartialInputs
+from logrecv.inputs.streams import Connections, StreamInput
+from logrecv.inputs.tcp import RecordFactory
+from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
+from logrecv.intake import Intake
+from logrecv.quarantine.service import DEFAULT_LIMIT, Entry, Quarantine, Segments, Via
+from logrecv.replay.command import DEFAULTS, Address, Replay, ReplayOptions, address
+from logrecv.testing import MemorySink, makeForm, makePickle
+from logrecv.threads import ThreadExecutor
+from tests.quarantine.test_service import entriesIn
+
+_encode = Encoder().encode
+
+
+def makeEntry(via: Via, payload: bytes, reason: str = "malformed") -> Entry:
+    """
+    Make an entry.
+    """
+    return Entry("2023-11-14T22:13:21Z", via, "1.2.3.4:5", reason, payload)
+
+
+def replay(*arguments: str) -> tuple[int, str, str]:
+    """
+    Replay.
+
+    @return: The exit status, the report, and what was complained about.
+    """
+    options = ReplayOptions()
+    options.parseOptions(arguments)
+    report, errors = StringIO(), StringIO()
+    return Replay(options, report, errors).run(), report.getvalue(), errors.getvalue()
+
+
+def writeEntries(path: str, *entries: Entry) -> str:
+    """
+    Write a file of a quarantine.
+    """
+    with open(path, "wb") as file:
+        file.writelines(_encode(entry) + b"\n" for entry in entries)
+    return path
+
+
+def unusedPort() -> str:
+    """
+    Find an address where nobody listens.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+class ServiceTests(TestCase):
+    """
+    Tests for L{Replay} with a service that receives.
+    """
+
+    def setUp(self) -> None:
+        """
+        Start the three inputs, with a quarantine behind them.
+        """
+        from twisted.internet import reactor
+
+        clock: Any = reactor
+        self.directory = os.path.abspath(self.mktemp())
+        self.quarantine = Quarantine(
+            Segments(self.directory), ThreadExecutor(clock, "quarantine"), clock
+        )
+        self.quarantine.startService()
+        self.sink = MemorySink()
+        intake = self.intake = Intake(self.sink, clock, quarantine=self.quarantine)
+        # Its clock stands still: nothing here is slow.
+        partials = PartialInputs(Clock())
+        sites = {
+            "tcp": RecordFactory(intake, partials=partials),
+            "http": RecordSite(intake, clock, partials=partials),
+        }
+        self.inputs: dict[str, Any] = {
+            via: StreamInput(
+                TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
+                Connections(factory, intake.tallies[via], clock),
+            )
+            for via, factory in sites.items()
+        }
+        self.inputs["udp"] = DatagramInput(
+            reactor, UDPAddress(0, "127.0.0.1"), RecordDatagramProtocol(intake)
+        )
+        for each in self.inputs.values():
+            each.startService()
+            self.addCleanup(each.stopService)
+        self.addCleanup(self.stopQuarantine)
+        self.path = self.mktemp()
+
+    def stopQuarantine(self) -> Deferred[None] | None:
+        """
+        Stop the quarantine, if that was not done.
+        """
+        return self.quarantine.stopService() if self.quarantine.running else None
+
+    def options(self, *names: str) -> list[str]:
+        """
+        Make the options that lead to the service.
+        """
+        ports = {name: self.inputs[name]._port.getHost().port for name in names}
+        return [f"--{name}=127.0.0.1:{port}" for name, port in ports.items()]
+
+    def replay(self, *arguments: str) -> Deferred[tuple[int, str, str]]:
+        """
+        Replay, while the service runs.
+        """
+        return deferToThread(replay, *arguments)
+
+    async def test_everyWay(self) -> None:
+        """
+        Every payload goes the way it came, and becomes the record that it is.
+        """
+        writeEntries(
+            self.path,
+            makeEntry("tcp", makePickle(msg="one")),
+            makeEntry("udp", makePickle(msg="two")),
+            makeEntry("http", makeForm(msg="three")),
+            makeEntry("json", b'{"msg": "four"}\n{"msg": "five"}'),
+            makeEntry("tcp", makePickle(msg="six")),
+        )
+        status, report, errors = await self.replay(
+            *self.options("tcp", "udp", "http"), self.path
+        )
+        self.assertEqual((status, errors), (0, ""))
+        await self.inputs["udp"].stopService()
+        came = {(r.received.via, r.message) for r in self.sink.records}
+        self.assertEqual(
+            came,
+            {
+                ("tcp", "one"),
+                ("udp", "two"),
+                ("http", "three"),
+                ("json", "four"),
+                ("json", "five"),
+                ("tcp", "six"),
+            },
+        )
+        for line in ("tcp: 2 sent", "udp: 1 sent", "http: 1 sent", "json: 1 sent"):
+            self.assertIn(f"{line} to 127.0.0.1:", report)
+        self.assertEqual(report.count(", 0 failed\n"), 4)
+
+    async def test_byteForByte(self) -> None:
+        """
+        Payloads that are rejected again lie in the quarantine again, for the
+        same reasons and byte for byte; those that are answered count as failed,
+        each with the place where it stands and the answer.
+        """
+        entries = [
+            makeEntry("tcp", bytes(range(256))),
+            makeEntry("tcp", b""),
+            makeEntry("tcp", b"}.", "not-a-record"),
+            makeEntry("udp", b"\xff" * 60_000),
+            makeEntry("http", b"&&&"),
+            makeEntry("json", b'\xef\xbb\xbf{"msg"\r\n'),
+        ]
+        writeEntries(self.path, *entries)
+        status, report, errors = await self.replay(
+            *self.options("tcp", "udp", "http"), self.path
+        )
+        await self.inputs["udp"].stopService()
+        await self.quarantine.stopService()
+        kept = [(e.via, e.reason, e.payload) for e in entriesIn(self.directory)]
+        sent = [(e.via, e.reason, e.payload) for e in entries]
+        self.assertEqual(sorted(kept), sorted(sent))
+        self.assertEqual(status, 1)
+        form, json = errors.splitlines()
+        self.assertIn(f"{self.path}:5: 400 the form has no fields", form)
+        self.assertIn(f"{self.path}:6: 400 line 1: ", json)
+        self.assertIn("tcp: 3 sent", report)
+
+    async def test_ownQuarantine(self) -> None:
+        """
+        What the service rejects again it adds to the file that is read; each
+        payload is sent once all the same.
+        """
+        await self.replayOwn(DEFAULT_LIMIT)
+
+    async def test_ownQuarantineFull(self) -> None:
+        """
+        It may also remove the file that is read, to make room.
+        """
+        await self.replayOwn(100_000)
+
+    async def replayOwn(self, limit: int) -> None:
+        """
+        Replay what the service itself has in quarantine.
+
+        @param limit: The bytes that its quarantine may have meanwhile.
+        """
+        self.intake.framesReceived(
+            [b"%d" % number for number in range(500)], "1.2.3.4:5"
+        )
+        while sum(self.quarantine.tally.kept.values()) < 500:
+            await deferToThread(time.sleep, 0.01)
+        [name] = os.listdir(self.directory)
+        self.quarantine.segments.limit = limit
+        status, report, _ = await self.replay(
+            *self.options("tcp"), os.path.join(self.directory, name)
+        )
+        self.assertEqual(status, 0)
+        self.assertIn("tcp: 500 sent", report)
+        self.assertEqual(self.intake.tallies["tcp"].received, 1000)
+
+    async def test_order(self) -> None:
+        """
+        Files are sent in the order in which they are named, and each from its
+        beginning to its end.
+        """
+        others = self.mktemp()
+        pickles = [makePickle(msg=str(number)) for number in range(2000)]
+        entries = [makeEntry("tcp", payload) for payload in pickles]
+        writeEntries(self.path, *entries[:1000])
+        writeEntries(others, *entries[1000:])
+        status, _, _ = await self.replay(*self.options("tcp"), self.path, others)
+        self.assertEqual(status, 0)
+        numbers = [int(record.message) for record in self.sink.records]
+        self.assertEqual(numbers, list(range(2000)))
+
+    async def test_reason(self) -> None:
+        """
+        With C{--reason} only what was rejected for it is sent; the rest is
+        named in the report.
+        """
+        writeEntries(
+            self.path,
+            *(
+                makeEntry("tcp", makePickle(msg=reason), reason)
+                for reason in ("malformed", "too-complex", "refused", "malformed")
+            ),
+        )
+        status, report, _ = await self.replay(
+            *self.options("tcp"), "--reason=too-complex", "--reason=refused", self.path
+        )
+        self.assertEqual(status, 0)
+        messages = [record.message for record in self.sink.records]
+        self.assertEqual(messages, ["too-complex", "refused"])
+        self.assertTrue(report.endswith("left out: 2\n"), report)
+
+    async def test_onlyWhereNamed(self) -> None:
+        """
+        With one way named, what came by the others is not sent anywhere.
+        """
+        writeEntries(
+            self.path,
+            makeEntry("tcp", makePickle(msg="tcp")),
+            makeEntry("udp", makePickle(msg="udp")),
+            makeEntry("json", b'{"msg": "json"}'),
+        )
+        status, report, _ = await self.replay(*self.options("http"), self.path)
+        self.assertEqual(status, 0)
+        self.assertEqual([r.message for r in self.sink.records], ["json"])
+        self.assertTrue(report.endswith("left out: 2\n"), report)
+
+    async def test_otherLines(self) -> None:
+        """
+        A line that is no entry is named and counted as failed, and costs the
+        others nothing; so is the last line of a file that was cut off.
+        """
+        good = _encode(makeEntry("tcp", makePickle(msg="good")))
+        other = b'{"at":"x","via":"pigeon","peer":"p","reason":"r","payload":""}'
+        with open(self.path, "wb") as file:
+            file.write(b"\n".join([b"{", good, other, b"\xff", good[:100]]))
+        status, report, errors = await self.replay(*self.options("tcp"), self.path)
+        self.assertEqual(status, 1)
+        self.assertEqual([r.message for r in self.sink.records], ["good"])
+        for number, line in zip((1, 3, 4, 5), errors.splitlines(), strict=True):
+            self.assertIn(f"{self.path}:{number}: not an entry", line)
+        self.assertIn("unreadable: 4\n", report)
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket], None], count: int) -> Iterator[str]:
+    """
+    Listen, and let a function answer so many connections.
+
+    @return: The address.
+    """
+
+    def serve() -> None:
+        for _ in range(count):
+            connection, _ = listening.accept()
+            with connection:
+                answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+class FailureTests(SynchronousTestCase):
+    """
+    Tests for L{Replay} where something goes wrong.
+    """
+
+    def setUp(self) -> None:
+        """
+        Name a file.
+        """
+        self.path = self.mktemp()
+
+    def test_nobodyListens(self) -> None:
+        """
+        Where nobody listens that is said once for each way, and everything that
+        was to go there counts as failed.
+        """
+        entries = [makeEntry(via, b"x") for via in ("tcp", "udp", "http", "json")] * 3  # type: ignore[arg-type]
+        writeEntries(self.path, *entries)
+        to = unusedPort()
+        status, report, errors = replay(
+            f"--tcp={to}", f"--udp={to}", f"--http={to}", self.path
+        )
+        self.assertEqual(status, 1)
+        self.assertEqual(errors.count(f"cannot send to {to}: "), 4)
+        self.assertEqual(errors.count("\n"), 4)
+        for via in ("tcp", "udp", "http", "json"):
+            self.assertIn(f"{via}: 0 sent to {to}, 3 failed\n", report)
+
+    def test_oneDatagram(self) -> None:
+        """
+        That nobody listens is noticed for a single datagram too.
+        """
+        writeEntries(self.path, makeEntry("udp", b"x"))
+        status, report, _ = replay(f"--udp={unusedPort()}", self.path)
+        self.assertEqual(status, 1)
+        self.assertIn("udp: 0 sent", report)
+
+    def test_datagramTooLong(self) -> None:
+        """
+        A datagram of a UNIX socket may be too long for one of the network; the
+        others are sent.
+        """
+        writeEntries(
+            self.path, makeEntry("udp", bytes(100_000)), makeEntry("udp", b"next")
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            to = f"127.0.0.1:{receiver.getsockname()[1]}"
+            status, report, errors = replay(f"--udp={to}", self.path)
+            self.assertEqual(receiver.recv(100), b"\x00\x00\x00\x04next")
+        self.assertEqual(status, 1)
+        self.assertIn(f"{self.path}:1: too long", errors)
+        self.assertIn("1 sent", report)
+
+    def test_connectionBroken(self) -> None:
+        """
+        When the connection breaks nobody knows what has arrived: all of it
+        counts as failed.
+        """
+
+        def answer(connection: socket.socket) -> None:
+            """
+            Read a little, then reset the connection.
+            """
+            connection.recv(1)
+
+        writeEntries(self.path, *[makeEntry("tcp", bytes(1000))] * 3)
+        with answering(answer, 1) as to:
+            status, report, errors = replay(f"--tcp={to}", self.path)
+        self.assertEqual(status, 1)
+        self.assertIn("tcp: 0 sent", report)
+        self.assertIn("3 failed", report)
+        self.assertIn("cannot send to ", errors)
+
+    def test_noHTTP(self) -> None:
+        """
+        A request that is answered with something else, or not at all, counts as
+        failed; the next one is sent.
+        """
+
+        def answer(connection: socket.socket) -> None:
+            """
+            Answer with what the test says.
+            """
+            while not connection.recv(65536).endswith(b"end"):
+                pass
+            connection.sendall(answers.pop(0))
+
+        answers = [b"", b"SSH-2.0\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"]
+        writeEntries(self.path, *[makeEntry("json", b"end")] * 3)
+        with answering(answer, 3) as to:
+            status, report, errors = replay(f"--http={to}", self.path)
+        self.assertEqual(status, 1)
+        self.assertIn(f"json: 1 sent to {to}, 2 failed\n", report)
+        self.assertEqual(errors.count("no answer"), 2)
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    Tests for L{ReplayOptions} and the command.
+    """
+
+    def test_defaults(self) -> None:
+        """
+        Without an option each payload goes to the standard port of the way it
+        came, on this machine.
+        """
+        options = ReplayOptions()
+        options.parseOptions([writeEntries(self.mktemp())])
+        self.assertEqual(options.addresses, DEFAULTS)
+        self.assertEqual([a.port for a in DEFAULTS.values()], [9020, 9021, 9022])
+
+    def test_nothing(self) -> None:
+        """
+        An empty file is no failure, and it is said that nothing was sent.
+        """
+        status, report, errors = replay(writeEntries(self.mktemp()))
+        self.assertEqual((status, report, errors), (0, "left out: 0\n", ""))
+
+    def test_address(self) -> None:
+        """
+        An address is a host and a port; an IPv6 host is in brackets.
+        """
+        self.assertEqual(address("example.org:80"), Address("example.org", 80))
+        self.assertEqual(address("[::1]:80"), Address("::1", 80))
+        self.assertEqual(str(address("[::1]:80")), "[::1]:80")
+        for text in ("", "80", ":80", "host:", "host:port", "::1:80", "host:70000"):
+            self.assertRaises(ValueError, address, text)
+
+    def test_usage(self) -> None:
+        """
+        C{logrecv replay} refuses what it cannot use with one line that names
+        it, before anything is sent.
+        """
+        good = writeEntries(self.mktemp(), makeEntry("tcp", b"x"))
+        for arguments, expected in [
+            ([], "FILE is missing"),
+            (["--tcp", "9020", good], "--tcp '9020': write HOST:PORT"),
+            (["--udp", "host:x", good], "--udp 'host:x': a port is"),
+            (["--http", "::1:80", good], "--http '::1:80': "),
+            (["--loud", good], "loud"),
+            ([good, "/nowhere"], "/nowhere: No such file"),
+            ([good, "/"], "/: not a file"),
+        ]:
+            error = self.assertRaises(SystemExit, main, ["replay", *arguments])
+            self.assertTrue(str(error.code).startswith("logrecv: "), error.code)
+            self.assertIn(expected, str(error.code))
+            self.assertNotIn("\n", str(error.code))
+
+    def test_command(self) -> None:
+        """
+        C{logrecv replay} ends with the status, the report on standard output
+        and errors on standard error.
+        """
+        path = writeEntries(self.mktemp(), makeEntry("tcp", b"x"))
+        printed = StringIO()
+        self.patch(sys, "stderr", printed)
+        with redirect_stdout(StringIO()) as report:
+            arguments = ["replay", f"--tcp={unusedPort()}", path]
+            error = self.assertRaises(SystemExit, main, arguments)
+        self.assertEqual(error.code, 1)
+        self.assertIn("tcp: 0 sent", report.getvalue())
+        self.assertTrue(printed.getvalue().startswith("logrecv: cannot send to "))
+
+    def test_help(self) -> None:
+        """
+        C{--help} names the options, C{--version} the version.
+        """
+        for option, expected in [
+            ("--help", ["logrecv replay [options] FILE", "--reason=", "--http="]),
+            ("--version", ["logrecv "]),
+        ]:
+            with redirect_stdout(StringIO()) as printed:
+                error = self.assertRaises(SystemExit, main, ["replay", option])
+            self.assertEqual(error.code or 0, 0)
+            for text in expected:
+                self.assertIn(text, printed.getvalue())

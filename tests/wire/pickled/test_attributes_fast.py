@@ -1,0 +1,148 @@
+"""
+Tests of L{logrecv.wire.pickled.attributes_fast}.  That the fast path comes to the same
+as the slow path is held by the tests of L{logrecv.wire.attributes}.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from logrecv.record import Origin
+from logrecv.wire.pickled.attributes_fast import hasExtra, stockRecord
+
+ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
+
+#: What a stock handler sends since Python 3.12.
+STOCK: dict[str, object] = {
+    "name": "app.module",
+    "msg": "hello",
+    "args": None,
+    "levelname": "INFO",
+    "levelno": 20,
+    "pathname": "/srv/app/module.py",
+    "filename": "module.py",
+    "module": "module",
+    "exc_info": None,
+    "exc_text": None,
+    "stack_info": None,
+    "lineno": 123,
+    "funcName": "login",
+    "created": 1795340750.25,
+    "msecs": 250.0,
+    "relativeCreated": 44.5,
+    "thread": 140346917493632,
+    "threadName": "MainThread",
+    "processName": "MainProcess",
+    "process": 30741,
+    "taskName": None,
+}
+
+
+class StockTests(SynchronousTestCase):
+    """
+    Tests for L{stockRecord}.
+    """
+
+    def test_record(self) -> None:
+        """
+        What a stock handler sends becomes a record: what was sent under its own
+        name, and the message.
+        """
+        record = stockRecord(STOCK, ORIGIN, 500)
+        assert record is not None
+        self.assertEqual(record.time, "2026-11-22T09:45:50.250000Z")
+        self.assertEqual(record.message, "hello")
+        self.assertIs(record.received, ORIGIN)
+        for name, value in STOCK.items():
+            if name not in ("msg", "exc_info"):
+                self.assertEqual(getattr(record, name), value, name)
+        self.assertIsNone(record.msg)
+        self.assertIsNone(record.extra)
+        self.assertIsNone(record.repaired)
+
+    def test_older(self) -> None:
+        """
+        So does what the handlers of older Pythons send, and what one sends that
+        was told not to collect threads and processes.
+        """
+        older = {**STOCK}
+        del older["taskName"]
+        self.assertIsNotNone(stockRecord(older, ORIGIN, 500))
+        less = dict.fromkeys(("thread", "threadName", "process", "processName"))
+        record = stockRecord({**STOCK, **less}, ORIGIN, 500)
+        assert record is not None
+        self.assertIsNone(record.thread)
+
+    def test_extra(self) -> None:
+        """
+        Other attributes are not looked at, and it is told that there are some.
+        """
+        self.assertFalse(hasExtra(STOCK))
+        older = {**STOCK}
+        del older["taskName"]
+        self.assertFalse(hasExtra(older))
+        for attributes in ({**STOCK, "user": object()}, {**older, "user": object()}):
+            self.assertTrue(hasExtra(attributes))
+            self.assertIsNotNone(stockRecord(attributes, ORIGIN, 500))
+
+    def test_missing(self) -> None:
+        """
+        There is no short way for a mapping that lacks an attribute, whichever.
+        """
+        for name in STOCK:
+            if name != "taskName":
+                less = {**STOCK}
+                del less[name]
+                self.assertIsNone(stockRecord(less, ORIGIN, 500), name)
+
+    def test_other(self) -> None:
+        """
+        There is none where an attribute has to be repaired, merged or looked at
+        more closely.
+        """
+
+        class Text(str):
+            pass
+
+        for name, values in {
+            "args": [("x",), ()],
+            "exc_info": ["text", True],
+            "message": ["hello", None],
+            "msg": [None, 5, b"bytes", "\ud800", Text("x")],
+            "name": [None],
+            "levelno": [None, "20", True, 20.0, 2**64, -(2**63) - 1],
+            "lineno": [None, 2**64],
+            "process": ["1", 2**64],
+            "thread": [1.0, -(2**63) - 1],
+            "created": [None, 5, "5", nan, inf, -inf, 1e18],
+            "msecs": [None, 5, nan],
+            "relativeCreated": [inf],
+            "funcName": [b"f", "\udfff"],
+            "taskName": [7],
+            "exc_text": ["\ud800"],
+            "stack_info": [[]],
+        }.items():
+            for value in values:
+                attributes = {**STOCK, name: value}
+                self.assertIsNone(stockRecord(attributes, ORIGIN, 500), (name, value))
+
+    def test_limits(self) -> None:
+        """
+        The integers that are kept are those of 64 bits.
+        """
+        for value in (-(2**63), 2**64 - 1):
+            record = stockRecord({**STOCK, "thread": value}, ORIGIN, 500)
+            assert record is not None
+            self.assertEqual(record.thread, value)
+
+    def test_shared(self) -> None:
+        """
+        There is none where one text many times makes the record much larger than
+        its payload.
+        """
+        text = "x" * 1000
+        texts = {name: text for name, value in STOCK.items() if type(value) is str}
+        self.assertIsNone(stockRecord({**STOCK, **texts}, ORIGIN, 1000))
+        self.assertIsNotNone(stockRecord({**STOCK, **texts}, ORIGIN, 8000))

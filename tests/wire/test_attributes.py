@@ -1,0 +1,883 @@
+"""
+Tests of L{logrecv.wire.attributes}.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import logging
+import pickle
+from base64 import b64decode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from logrecv.record import Origin, Record
+from logrecv.wire import attributes as fields
+from logrecv.wire import values
+from logrecv.wire.attributes import makeRecord, mergeMessage
+from logrecv.wire.errors import NOT_A_RECORD, WireError
+from logrecv.wire.forms import decode as forms
+from logrecv.wire.pickled import machine as pickles
+from logrecv.wire.pickled.machine import Call, Global
+
+CAPTURES = Path(__file__).parent.parent / "data" / "wire"
+
+ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
+
+#: The length of the payload that the tests' attributes come in, in bytes,
+#: unless they say otherwise.
+SIZE = 1000
+
+#: What a stock handler sends.
+STOCK: dict[str, object] = {
+    "name": "app.module",
+    "msg": "hello",
+    "args": None,
+    "levelname": "INFO",
+    "levelno": 20,
+    "pathname": "/srv/app/module.py",
+    "filename": "module.py",
+    "module": "module",
+    "exc_info": None,
+    "exc_text": None,
+    "stack_info": None,
+    "lineno": 123,
+    "funcName": "login",
+    "created": 1795340750.25,
+    "msecs": 250.0,
+    "relativeCreated": 44.5,
+    "thread": 140346917493632,
+    "threadName": "MainThread",
+    "processName": "MainProcess",
+    "process": 30741,
+    "taskName": None,
+}
+
+
+def make(**attributes: object) -> Record:
+    """
+    Make a record of some attributes, and check that it can be written.
+    """
+    record = makeRecord(attributes, ORIGIN, SIZE)
+    written = msgspec.json.encode(record)
+    assert b"\n" not in written
+    assert msgspec.json.decode(written)["message"] == record.message
+    return record
+
+
+def rendered(template: str, args: Any) -> str:
+    """
+    Render a message as a LogRecord does.
+    """
+    record = logging.LogRecord("app", 20, "app.py", 1, template, (), None)
+    if isinstance(args, tuple) and isinstance(args[0], dict):
+        (args,) = args
+    record.args = args
+    return record.getMessage()
+
+
+def subclassed(base: str, value: object) -> Call:
+    """
+    Make the placeholder of an instance of a subclass of a built-in class.
+    """
+    function = Global("copy_reg", "_reconstructor")
+    return Call(function, (Global("app", "Sub"), Global("__builtin__", base), value))
+
+
+class CapturesTests(SynchronousTestCase):
+    """
+    Tests with what the stock handlers of many versions of Python sent.
+    """
+
+    def records(self, *ways: str) -> Iterator[tuple[dict[str, Any], Record]]:
+        """
+        Make records of captures.
+        """
+        for path in sorted(CAPTURES.glob("*.jsonl.gz")):
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                for line in file:
+                    capture = json.loads(line)
+                    if capture["via"] in ways:
+                        yield capture, self.record(capture)
+
+    def record(self, capture: dict[str, Any]) -> Record:
+        """
+        Make a record as the inputs do.
+        """
+        wire = b64decode(capture["wire"])
+        if capture["via"] in ("socket", "datagram"):
+            attributes = pickles.loads(wire[4:])
+        else:
+            head, _, wire = wire.partition(b"\r\n\r\n")
+            if capture["via"] == "http-get":
+                wire = head.split(b" ")[1].partition(b"?")[2]
+            attributes = forms.parseForm(wire)
+        record = makeRecord(attributes, ORIGIN, len(wire))
+        self.assertNotIn(b"\n", msgspec.json.encode(record))
+        return record
+
+    def assertSame(self, capture: dict[str, Any], record: Record) -> None:
+        """
+        Check that a record says what its sender knows of it, but for traceback
+        and extras.
+        """
+        what = (capture["python"], capture["case"], capture["via"])
+        for name, value in capture["expect"].items():
+            if name not in ("extra", "exc_text"):
+                self.assertEqual(getattr(record, name), value, (*what, name))
+        self.assertEqual(
+            record.time,
+            datetime.fromtimestamp(capture["expect"]["created"], UTC)
+            .isoformat(timespec="microseconds")
+            .replace("+00:00", "Z"),
+        )
+        repaired = ["loop"] if capture["case"] == "extra-cycle" else None
+        if capture["via"].startswith("http"):
+            repaired = None
+        self.assertEqual(record.repaired, repaired, what)
+
+    def test_pickled(self) -> None:
+        """
+        What comes over TCP and UDP is what the sender knows of its record.
+        """
+        count = 0
+        for capture, record in self.records("socket", "datagram"):
+            if capture["case"] == "surrogate":
+                continue
+            count += 1
+            expected = capture["expect"]
+            self.assertSame(capture, record)
+            self.assertEqual(record.exc_text, expected.get("exc_text"))
+            self.assertEqual((record.msg, record.args), (None, None))
+            if "extra" in expected:
+                extra = {
+                    name: str(value) if value == 2**70 else value
+                    for name, value in expected["extra"].items()
+                }
+                self.assertEqual(record.extra, extra)
+        self.assertGreater(count, 500)
+
+    def test_forms(self) -> None:
+        """
+        What comes over HTTP is what the sender knows of its record: the message
+        is rendered, numbers are numbers; extras are their text.
+        """
+        count = 0
+        for capture, record in self.records("http-get", "http-post"):
+            count += 1
+            expected = capture["expect"]
+            self.assertSame(capture, record)
+            if "exc_text" in expected:
+                last = expected["exc_text"].splitlines()[-1].partition(": ")
+                self.assertIn(f"{last[0]}({last[2]!r}", record.exc_text or "")
+            else:
+                self.assertIsNone(record.exc_text)
+            if "extra" in expected and capture["case"] != "extra-nested":
+                extra = {name: str(value) for name, value in expected["extra"].items()}
+                self.assertEqual(record.extra, extra)
+        self.assertGreater(count, 500)
+
+    def test_templates(self) -> None:
+        """
+        The template and the arguments of a message that was rendered here are
+        there as they were sent.
+        """
+        for capture, record in self.records("http-post"):
+            if capture["case"] == "dict-args":
+                self.assertEqual(record.msg, "%(who)s did %(n)05d")
+                self.assertEqual(record.args, "{'who': 'bob', 'n': 7}")
+
+    def test_surrogate(self) -> None:
+        """
+        A message with a lone surrogate is kept, with its escape.
+        """
+        for _, record in self.records("socket", "datagram"):
+            if record.repaired == ["message"]:
+                self.assertEqual(record.message, "bad \\udcff byte")
+                return
+        self.fail("there is none")
+
+    def test_classes(self) -> None:
+        """
+        Extras of the standard library's classes are read from all versions.
+        """
+        expected = {
+            "extra-floats": {"inf": "inf", "nan": "nan"},
+            "extra-bytes": {"raw": {"$bytes": "AP8Q"}, "ba": "ab"},
+            "extra-set": {"s": [1], "fs": ["x"]},
+            "extra-datetime": {
+                "when": "2026-11-22T10:30:00.123456",
+                "day": "2026-11-22",
+                "t": "01:02:03",
+                "delta": 86402.0,
+            },
+            "extra-aware": {"when": "2026-11-22T10:30:00+00:00"},
+            "extra-path": {"path": "/etc/hosts"},
+            "extra-enum": {
+                "c": {"$class": "__main__.Colour", "args": [1], "state": {}}
+            },
+            "extra-uuid": {"u": "00000000-0000-0000-0000-000000000005"},
+            "extra-ordered": {
+                "od": {"b": 1, "a": 2},
+                "dd": {"k": [1]},
+                "dq": [1, 2],
+                "ctr": {"a": 2, "b": 1},
+            },
+            "extra-namedtuple": {"p": [1, 2]},
+            "extra-subclass": {"l": [1, 2], "d": {"a": 1}},
+            "extra-exception": {
+                "e": {"$class": "builtins.KeyError", "args": ["k"], "state": {}}
+            },
+            "extra-cycle": {"loop": ["<cycle>"]},
+        }
+        seen = set()
+        for capture, record in self.records("socket"):
+            if capture["case"] in expected:
+                seen.add(capture["case"])
+                self.assertEqual(record.extra, expected[capture["case"]])
+        self.assertEqual(seen, set(expected))
+
+
+class TypesTests(SynchronousTestCase):
+    """
+    Tests for the types of standard attributes.
+    """
+
+    def assertField(
+        self, name: str, sent: object, kept: object, repaired: bool
+    ) -> Record:
+        """
+        Check what becomes of an attribute, in a stock record and without one.
+        """
+        for others in (STOCK, {"msg": "a", "args": None}):
+            record = make(**{**others, name: sent})
+            value = getattr(record, name)
+            self.assertEqual((value, type(value)), (kept, type(kept)), (name, sent))
+            expected = [name] if repaired else None
+            self.assertEqual(record.repaired, expected, (name, sent))
+            self.assertIsNone(record.extra)
+        return record
+
+    def test_text(self) -> None:
+        """
+        Text is kept, and the byte strings of Python 2 are text if they are
+        UTF-8.
+        """
+        for name in ("name", "levelname", "pathname", "threadName", "stack_info"):
+            for sent, kept, repaired in (
+                ("żółć\0\n", "żółć\0\n", False),
+                ("", "", False),
+                ("żółć".encode(), "żółć", False),
+                (subclassed("unicode", "a"), "a", False),
+                (b"\xff\xc5\xbc", "\\xffż", True),
+                (bytearray(b"ab"), "ab", True),
+                ("a\udcff", "a\\udcff", True),
+                (7, "7", True),
+                (True, "true", True),
+                (float("nan"), "nan", True),
+                (["a", {"b": 1}], '["a",{"b":1}]', True),
+                (Global("app", "f"), '{"$class":"app.f"}', True),
+            ):
+                self.assertField(name, sent, kept, repaired)
+
+    def test_integers(self) -> None:
+        """
+        Integers are those of 64 bits; what can only mean one is one.
+        """
+        for name in ("lineno", "process", "thread"):
+            for sent, kept, repaired in (
+                (0, 0, False),
+                (-(2**63), -(2**63), False),
+                (2**64 - 1, 2**64 - 1, False),
+                (subclassed("int", 7), 7, False),
+                (-(2**63) - 1, None, True),
+                (2**64, None, True),
+                (7.0, 7, True),
+                (7.5, None, True),
+                (1e300, None, True),
+                (float("nan"), None, True),
+                (float("inf"), None, True),
+                ("7", 7, True),
+                (" -7 ", -7, True),
+                (b"7", 7, True),
+                ("7.0", 7, True),
+                ("7.5", None, True),
+                ("", None, True),
+                ("seven", None, True),
+                ("1_0", None, True),
+                ("\u0663", None, True),
+                ("9" * 10**6, None, True),
+                (True, None, True),
+                ([7], None, True),
+                (Call(Global("app", "Level"), (7,)), 7, True),
+                (Call(Global("app", "Level"), (True,)), None, True),
+                (Call(Global("app", "Level"), (7, 8)), None, True),
+            ):
+                self.assertField(name, sent, kept, repaired)
+
+    def test_floats(self) -> None:
+        """
+        Floats are finite; integers are floats.
+        """
+        for name in ("msecs", "relativeCreated"):
+            for sent, kept, repaired in (
+                (1.5, 1.5, False),
+                (-7, -7.0, False),
+                (subclassed("float", 1.5), 1.5, False),
+                (float("nan"), None, True),
+                (float("-inf"), None, True),
+                (10**400, None, True),
+                ("1.5", 1.5, True),
+                ("-1e3", -1000.0, True),
+                (".5", 0.5, True),
+                ("1e999", None, True),
+                ("nan", None, True),
+                ("0x1p3", None, True),
+                (False, None, True),
+                ({}, None, True),
+            ):
+                self.assertField(name, sent, kept, repaired)
+
+    def test_created(self) -> None:
+        """
+        The time of creation is one that a calendar has, before 1970 as well.
+        """
+        for sent, kept, time in (
+            (0, 0.0, "1970-01-01T00:00:00.000000Z"),
+            (-0.5, -0.5, "1969-12-31T23:59:59.500000Z"),
+            (-62135596800.0, -62135596800.0, "0001-01-01T00:00:00.000000Z"),
+            (253402300799.0, 253402300799.0, "9999-12-31T23:59:59.000000Z"),
+        ):
+            record = self.assertField("created", sent, kept, False)
+            self.assertEqual(record.time, time)
+
+    def test_impossibleCreated(self) -> None:
+        """
+        The time of a record without a usable one is that of its reception.
+        """
+        for sent in (-62135596801, 253402300800.0, 1e300, float("nan"), "noon", True):
+            record = self.assertField("created", sent, None, True)
+            self.assertEqual(record.time, ORIGIN.at)
+        self.assertEqual(make(msg="a").time, ORIGIN.at)
+        self.assertIsNone(make(msg="a").repaired)
+
+    def test_createdAsText(self) -> None:
+        """
+        A time in digits is read.
+        """
+        record = self.assertField("created", "1.5", 1.5, True)
+        self.assertEqual(record.time, "1970-01-01T00:00:01.500000Z")
+
+    def test_nothing(self) -> None:
+        """
+        What was not sent, or sent as None, is left out and no repair.
+        """
+        record = make(**dict.fromkeys(STOCK))
+        self.assertEqual(
+            msgspec.to_builtins(record),
+            {
+                "time": ORIGIN.at,
+                "message": "",
+                "received": msgspec.to_builtins(ORIGIN),
+            },
+        )
+
+    def test_stock(self) -> None:
+        """
+        A stock record is kept as it is.
+        """
+        record = make(**STOCK)
+        sent = {name: value for name, value in STOCK.items() if value is not None}
+        sent["message"] = sent.pop("msg")
+        sent["time"] = "2026-11-22T09:45:50.250000Z"
+        sent["received"] = msgspec.to_builtins(ORIGIN)
+        self.assertEqual(msgspec.to_builtins(record), sent)
+
+
+class LevelTests(SynchronousTestCase):
+    """
+    Tests for the number and the name of the level.
+    """
+
+    def test_derived(self) -> None:
+        """
+        The number is derived of a stock name, and the name of any number.
+        """
+        for sent, number, name in (
+            ({"levelname": "ERROR"}, 40, "ERROR"),
+            ({"levelname": "warn"}, 30, "warn"),
+            ({"levelname": "NOTICE"}, None, "NOTICE"),
+            ({"levelno": 10}, 10, "DEBUG"),
+            ({"levelno": 0}, 0, "NOTSET"),
+            ({"levelno": 25}, 25, "Level 25"),
+            ({"levelno": 25, "levelname": "NOTICE"}, 25, "NOTICE"),
+            ({"levelno": 20, "levelname": "ERROR"}, 20, "ERROR"),
+            ({"name": "app"}, None, None),
+        ):
+            record = make(**sent)
+            self.assertEqual((record.levelno, record.levelname), (number, name))
+            self.assertIsNone(record.repaired)
+
+    def test_repaired(self) -> None:
+        """
+        What is derived because it was unusable is repaired all the same.
+        """
+        record = make(levelno="high", levelname="ERROR")
+        self.assertEqual((record.levelno, record.repaired), (40, ["levelno"]))
+
+
+class MessageTests(SynchronousTestCase):
+    """
+    Tests for the message.
+    """
+
+    def test_merged(self) -> None:
+        """
+        Template and arguments are merged as a LogRecord does it, whether the
+        arguments come as such or as their text.
+        """
+        for template, args in (
+            ("user %s from %s took %d ms", ("alice", "10.0.0.1", 42)),
+            ("%(who)s did %(n)05d", {"who": "bob", "n": 7}),
+            ("%s", ({"a": 1},)),
+            ("%s and %%", ("x",)),
+            ("%r %a", ("é", "é")),
+            ("%s %r", (None, True)),
+            ("%-10s|%+.3f|%#x|%e|%g|%c", ("a", 3.14159, 255, 1e300, 2.5, "z")),
+            ("%f", (1e300,)),
+            ("%s", ([1, (2,), {"a": b"\xff"}],)),
+            ("%s", ({1: 5, None: 6},)),
+            ("%(a)s %(a)s", {"a": "x" * 500}),
+            ("%s", ("",)),
+            ("%s", (2**70,)),
+            ("%999d", (1,)),
+        ):
+            expected = rendered(template, args)
+            for sent in (args, repr(args)):
+                record = make(msg=template, args=sent)
+                self.assertEqual(record.message, expected, template)
+                self.assertEqual(record.msg, template)
+                self.assertEqual(record.args, repr(args))
+                self.assertIsNone(record.repaired)
+
+    def test_list(self) -> None:
+        """
+        The array that a JSON client sends is a sequence of arguments, or one
+        mapping.
+        """
+        self.assertEqual(make(msg="%s-%d", args=["a", 7]).message, "a-7")
+        self.assertEqual(make(msg="%(a)s", args=[{"a": 7}]).message, "7")
+        self.assertEqual(make(msg="%s", args=[[7]]).message, "[7]")
+
+    def test_noArguments(self) -> None:
+        """
+        Without arguments the template is the message, whatever is in it.
+        """
+        nothing: tuple[object, ...] = (None, (), [], {}, "", "()", "{}")
+        for args in nothing:
+            record = make(msg="100% %s", args=args)
+            self.assertEqual(record.message, "100% %s")
+            self.assertEqual((record.msg, record.args), (None, None))
+            self.assertIsNone(record.repaired)
+
+    def test_sameAsTemplate(self) -> None:
+        """
+        The template is left out where the message is the same.
+        """
+        record = make(msg="same", args={"unused": 1})
+        self.assertEqual((record.msg, record.args), (None, None))
+
+    def test_unmergeable(self) -> None:
+        """
+        Template and arguments are both kept where they cannot be merged.
+        """
+        for template, args, text in (
+            ("%s", ("a", "b"), "('a', 'b')"),
+            ("%d", ("a",), "('a',)"),
+            ("%(b)s", {"a": 1}, "{'a': 1}"),
+            ("100%", (1,), "(1,)"),
+            ("%y", (1,), "(1,)"),
+            ("%s", 7, "7"),
+            ("%s", "(<object at 0x7f>,)", "(<object at 0x7f>,)"),
+            ("plain", "gibberish", "gibberish"),
+            ("%*d", (5, 1), "(5, 1)"),
+            ("%.*f", (5, 1), "(5, 1)"),
+            ("%1000d", (1,), "(1,)"),
+            ("%.1000f", (1,), "(1,)"),
+            ("%((a))s", {"(a)": 1}, "{'(a)': 1}"),
+            ("%c", (0x110000,), "(1114112,)"),
+            ("%d", (float("inf"),), "(inf,)"),
+            ("%s", (Global("app", "f"),), '[{"$class":"app.f"}]'),
+            ("%s", b"\xff", "\\xff"),
+        ):
+            record = make(msg=template, args=args)
+            self.assertEqual(record.message, template)
+            self.assertEqual(record.msg, template)
+            self.assertEqual(record.args, text)
+            self.assertIn("message", record.repaired or ())
+
+    def test_sent(self) -> None:
+        """
+        A message that was sent is the message; the template and the arguments
+        are kept beside it if they say more.
+        """
+        record = make(message="a is 7", msg="a is %d", args=(7,))
+        self.assertEqual(record.message, "a is 7")
+        self.assertEqual((record.msg, record.args), ("a is %d", "(7,)"))
+        record = make(message="a", msg="a", args=None)
+        self.assertEqual((record.msg, record.args), (None, None))
+        record = make(message="a", msg="%s", args="no literal <x>")
+        self.assertEqual((record.message, record.args), ("a", "no literal <x>"))
+        self.assertIsNone(record.repaired)
+
+    def test_sentWithNothingElse(self) -> None:
+        """
+        A message alone is a record.
+        """
+        record = make(message="a")
+        self.assertEqual((record.message, record.msg), ("a", None))
+
+    def test_notText(self) -> None:
+        """
+        A message that is no text is the text of its JSON form.
+        """
+        for sent, message in (
+            ({"event": "login"}, '{"event":"login"}'),
+            ([1], "[1]"),
+            (42, "42"),
+            (0.5, "0.5"),
+            (False, "false"),
+            (
+                Call(Global("app", "E"), (1,)),
+                '{"$class":"app.E","args":[1],"state":{}}',
+            ),
+        ):
+            for name in ("msg", "message"):
+                record = make(**{name: sent})
+                self.assertEqual(record.message, message)
+                self.assertEqual(record.repaired, ["message"])
+                self.assertIsNone(record.msg)
+
+    def test_python2(self) -> None:
+        """
+        The byte strings of Python 2 are text.
+        """
+        record = make(msg="za\u017c".encode(), args=None)
+        self.assertEqual((record.message, record.repaired), ("zaż", None))
+        record = make(msg="%r", args="(u'za\\u017c',)")
+        self.assertEqual(record.message, "u'za\\u017c'")
+
+    def test_surrogates(self) -> None:
+        """
+        Lone surrogates of arguments are repaired in the message and where the
+        arguments are shown.
+        """
+        record = make(msg="%s", args=("\udcff",))
+        self.assertEqual(record.message, "\\udcff")
+        self.assertEqual(record.args, "('\\udcff',)")
+        self.assertEqual(record.repaired, ["message"])
+
+    def test_bounded(self) -> None:
+        """
+        What a message takes is in proportion to the payload, whatever the
+        template asks for, and it is not rendered to find out.
+        """
+        deep: object = ()
+        for _ in range(40):
+            deep = (deep, deep)
+        cyclic: list[object] = []
+        cyclic.append(cyclic)
+        for template, args in (
+            ("%999d" * 200, (1,) * 200),
+            ("%(a)999s" * 1000, {"a": 1}),
+            ("%(a)s" * 100, {"a": "x" * 1000}),
+            ("%(a)r" * 100, {"a": "\0" * 1000}),
+            ("%(a).999f" * 100, {"a": 1.5}),
+            ("%s", (deep,)),
+            ("%s", (cyclic,)),
+            ("%s", (["x" * SIZE] * 100,)),
+            ("%s", (10**10000,)),
+            ("%s", ([0] * values.LITERAL_VALUES,)),
+            ("%1000000000d", (1,)),
+            ("%0*d", (10**9, 1)),
+        ):
+            record = make(msg=template, args=args)
+            self.assertEqual((record.message, record.msg), (template, template))
+            self.assertEqual(record.repaired, ["message"])
+            self.assertLess(
+                len(record.args or ""), values.RENDERED_PER_BYTE * SIZE + 10**5
+            )
+
+    def test_shortTemplates(self) -> None:
+        """
+        What goes the short way to be merged cannot become long: no conversion there
+        makes more than a little of its argument.
+        """
+        for template, args in (
+            ("%99d", "(1,)"),
+            ("%.99f", "(1.5,)"),
+            ("%-5i%%%r", "(1, 'a')"),
+            ("%s" * 300, repr(("x",) * 300)),
+        ):
+            self.assertTrue(fields._isSimple(template), template)
+            self.assertEqual(
+                mergeMessage(template, args, SIZE), template % ast.literal_eval(args)
+            )
+        for template in (
+            *("%100d", "%.100f", "%*d", "%(a)s", "%c", "%", "%5%", "%ld"),
+            "%s" * values.PLAIN_LENGTH,
+        ):
+            self.assertFalse(fields._isSimple(template), template)
+
+    def test_longest(self) -> None:
+        """
+        A message up to the bound is merged, and none past it.
+        """
+        longest = fields.MERGED_PER_BYTE * SIZE + fields.MERGED_FLOOR
+        template = "%(a)s" * 6
+        for length, args in (
+            (longest, {"a": "x" * (longest // 6)}),
+            (longest + 6, {"a": "x" * (longest // 6 + 1)}),
+        ):
+            if length <= longest:
+                self.assertEqual(len(mergeMessage(template, args, SIZE)), longest)
+            else:
+                self.assertRaises(ValueError, mergeMessage, template, args, SIZE)
+
+    def test_genuineLong(self) -> None:
+        """
+        A long argument is merged, as itself and as a client shows it.
+        """
+        for text in ("x" * 10**5, "\u65e5" * 10**5, "'\"\n" * 10**4):
+            args = (text, 7)
+            record = makeRecord({"msg": "%s %d", "args": repr(args)}, ORIGIN, 10**5)
+            self.assertEqual(record.message, f"{text} 7")
+
+    @settings(max_examples=150, derandomize=True)
+    @given(
+        st.lists(
+            st.sampled_from(
+                ["%s", "%d", "%(a)r", "%5.2f", "%%", "%", "(", ")", "x", "*"]
+            )
+        ).map("".join),
+        st.lists(
+            st.none() | st.integers() | st.floats() | st.text() | st.binary(),
+            min_size=1,
+            max_size=4,
+        ).map(tuple)
+        | st.dictionaries(st.just("a"), st.integers() | st.text(), min_size=1),
+    )
+    def test_asLogRecords(self, template: str, args: Any) -> None:
+        """
+        The message is the one of a LogRecord; where that has none, or one that
+        is not taken here, the template and the arguments are kept.
+        """
+        record = make(msg=template, args=args)
+        try:
+            message = rendered(template, args)
+        except Exception:
+            message = None
+        if record.repaired is None:
+            self.assertEqual(record.message, message)
+        else:
+            self.assertEqual(record.msg, template)
+            self.assertIsNotNone(record.args)
+
+
+class ExceptionTests(SynchronousTestCase):
+    """
+    Tests for the traceback.
+    """
+
+    def test_text(self) -> None:
+        """
+        The traceback is kept, and what an HTTPHandler sends beside it dropped.
+        """
+        record = make(msg="a", exc_text="Traceback …", exc_info="(<class …>)")
+        self.assertEqual((record.exc_text, record.extra), ("Traceback …", None))
+
+    def test_alone(self) -> None:
+        """
+        The exception is kept where there is no traceback.
+        """
+        for sent in ("(<class 'E'>, E('x'), …)", "(<class 'E'>, E('x'), …)".encode()):
+            record = make(msg="a", exc_text=None, exc_info=sent)
+            self.assertEqual(record.exc_text, "(<class 'E'>, E('x'), …)")
+            self.assertEqual((record.extra, record.repaired), (None, None))
+
+    def test_other(self) -> None:
+        """
+        Anything else is an extra.
+        """
+        for sent in (True, [1], 7):
+            record = make(**{**STOCK, "exc_info": sent})
+            self.assertEqual(
+                (record.exc_text, record.extra), (None, {"exc_info": sent})
+            )
+
+
+class ExtraTests(SynchronousTestCase):
+    """
+    Tests for the other attributes.
+    """
+
+    def test_names(self) -> None:
+        """
+        Names are data, even those of the record form's own keys, of methods
+        and of nothing at all.
+        """
+        extras = {
+            name: f"the client's {name}"
+            for name in (
+                *("getMessage", "__class__", "__dict__", "asctime", "", "$class"),
+                *("time", "received", "extra", "repaired", "self", "a\n.b"),
+            )
+        }
+        for others in (STOCK, {"msg": "a"}):
+            record = make(**{**others, **extras})
+            self.assertEqual(record.extra, extras)
+            self.assertIsNone(record.repaired)
+            self.assertEqual(record.received, ORIGIN)
+
+    def test_none(self) -> None:
+        """
+        None is a value.
+        """
+        self.assertEqual(make(**STOCK, user=None).extra, {"user": None})
+
+    def test_repaired(self) -> None:
+        """
+        An extra that cannot be kept is named; the others are as they were.
+        """
+        loop: list[object] = []
+        loop.append(loop)
+        for others in (STOCK, {"msg": "a"}):
+            record = make(**{**others, "good": [1], "loop": loop, "x\udcff": "\ud800"})
+            self.assertEqual(
+                record.extra, {"good": [1], "loop": ["<cycle>"], "x\\udcff": "\\ud800"}
+            )
+            self.assertEqual(record.repaired, ["loop", "x\\udcff"])
+
+    def test_sameName(self) -> None:
+        """
+        Where two names become the same, the second value stays and that is
+        said.
+        """
+        record = make(**{"msg": "a", "x\ud800": 1, "x\\ud800": 2})
+        self.assertEqual(record.extra, {"x\\ud800": 2})
+        self.assertEqual(record.repaired, ["x\\ud800"])
+
+    def test_large(self) -> None:
+        """
+        What is too large is named, and the standard attributes are whole.
+        """
+        shared: object = "x" * 100
+        for _ in range(40):
+            shared = [shared, shared]
+        for others in (STOCK, {"msg": "hello", "name": "app.module"}):
+            record = make(**{"large": shared, "later": 1, **others})
+            self.assertEqual((record.name, record.message), ("app.module", "hello"))
+            assert record.extra is not None
+            self.assertEqual(record.extra["later"], values.TOO_LARGE)
+            self.assertEqual(record.repaired, ["large", "later"])
+
+
+class RecordTests(SynchronousTestCase):
+    """
+    Tests for what is a record at all, and for what it may take.
+    """
+
+    def test_notARecord(self) -> None:
+        """
+        Attributes without any that tells a log record are refused.
+        """
+        for attributes in ({}, {"created": 1.0, "levels": 1}, {"Name": "a"}):
+            error = self.assertRaises(WireError, makeRecord, attributes, ORIGIN, SIZE)
+            self.assertEqual(error.reason, NOT_A_RECORD)
+
+    def test_record(self) -> None:
+        """
+        One of them is enough, whatever it is.
+        """
+        for name in fields.IDENTIFYING:
+            for value in (None, "a", 7, object()):
+                make(**{name: value})
+
+    def test_unchanged(self) -> None:
+        """
+        What was given is not changed, and the record does not depend on it.
+        """
+        attributes = {**STOCK, "args": ["a"], "msg": "%s", "user": {"tags": ["x"]}}
+        before = pickle.dumps(attributes)
+        record = makeRecord(attributes, ORIGIN, SIZE)
+        self.assertEqual(pickle.dumps(attributes), before)
+        attributes["user"]["tags"].append("y")  # type: ignore[index]
+        self.assertEqual(record.extra, {"user": {"tags": ["x"]}})
+
+    def test_sharedText(self) -> None:
+        """
+        One text in many attributes takes no more than is in proportion to the
+        payload, short way or long.
+        """
+        text = "\0" * 10 * SIZE
+        texts = {name: text for name, value in STOCK.items() if type(value) is str}
+        for others in ({}, {"lineno": "x"}):
+            record = makeRecord({**STOCK, **texts, **others}, ORIGIN, SIZE)
+            bound = values.RENDERED_PER_BYTE * SIZE + values.RENDERED_FLOOR
+            self.assertLess(len(msgspec.json.encode(record)), bound + 2000)
+            self.assertIn("name", record.repaired or ())
+
+    stock = st.fixed_dictionaries(
+        {
+            name: st.just(value)
+            | st.one_of(
+                st.none(),
+                st.booleans(),
+                st.integers(-(2**65), 2**65),
+                st.floats(),
+                st.text(st.characters(exclude_categories=()), max_size=3),
+                st.binary(max_size=3),
+                st.just("WARNING"),
+            )
+            for name, value in STOCK.items()
+        },
+        optional={
+            name: st.recursive(
+                st.none() | st.text(max_size=3) | st.floats(), st.lists, max_leaves=3
+            )
+            for name in ("message", "extra", "user", "x\udcff", "received")
+        },
+    )
+
+    @settings(max_examples=150, derandomize=True)
+    @given(stock)
+    def test_any(self, attributes: dict[str, object]) -> None:
+        """
+        Whatever the attributes hold, they are a record that can be written.
+        """
+        record = make(**attributes)
+        msgspec.json.decode(msgspec.json.encode(record))
+
+    @settings(max_examples=150, derandomize=True)
+    @given(
+        st.sets(st.sampled_from(sorted(STOCK)), max_size=2),
+        stock,
+    )
+    def test_shortWay(self, changed: set[str], attributes: dict[str, object]) -> None:
+        """
+        The short way, where it is taken, comes to the same as the long one.
+        """
+        extras = {name: attributes[name] for name in attributes if name not in STOCK}
+        sent = {**STOCK, **extras, **{name: attributes[name] for name in changed}}
+        self.assertEqual(
+            makeRecord(sent, ORIGIN, SIZE), fields._anyRecord(sent, ORIGIN, SIZE)
+        )
