@@ -15,8 +15,9 @@ from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
 from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.quarantine.service import NullQuarantine
+from logrecv.reasons import PRESSURE
 from logrecv.record import Origin, PickledBatch, Record
-from logrecv.wire.errors import PRESSURE, WireError
+from logrecv.wire.errors import WireError
 from logrecv.wire.forms.fast import readForm
 from logrecv.wire.jsonlines import decode as lines
 from logrecv.wire.pickled.fast import PayloadReader

@@ -1,5 +1,5 @@
 """
-Tests for L{logrecv.threads}.
+Tests of L{logrecv.threads}.
 """
 
 from __future__ import annotations
@@ -8,97 +8,17 @@ import os
 import subprocess
 import sys
 import time
-from io import BytesIO
 from threading import current_thread, main_thread
-from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import inlineCallbacks
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import TestCase
 
-from logrecv import threads
-from logrecv.outputs.queue.store import Chunk
-from logrecv.outputs.stdout import StreamWriter
 from logrecv.outputs.writers import PermanentFailure
-from logrecv.threads import ThreadedWriter, ThreadExecutor
-from tests.outputs.queue.test_sink import DirectRunner
+from logrecv.threads import ThreadExecutor
 
 
-class Watch:
-    """
-    Tells the time, which passes only where somebody sleeps.
-    """
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Slow(BytesIO):
-    """
-    A stream that takes its time.
-    """
-
-    def __init__(self, watch: Watch, seconds: float) -> None:
-        super().__init__()
-        self.watch = watch
-        self.seconds = seconds
-
-    def write(self, data: Any) -> int:
-        self.watch.sleep(self.seconds)
-        return super().write(data)
-
-
-class ThreadedWriterTests(SynchronousTestCase):
-    """
-    Small writes in a thread are made to take some time, so that there are fewer.
-    """
-
-    def write(self, size: int, seconds: float = 0.0, pause: float = 0.5) -> float:
-        """
-        Write, and tell how long it took.
-
-        @param seconds: How long the write takes by itself.
-        """
-        watch = Watch()
-        self.patch(threads, "time", watch)
-        stream = Slow(watch, seconds)
-        writer = ThreadedWriter(StreamWriter(stream), DirectRunner(), pause)
-        written = writer.write(Chunk("a", 1, 1, 1, b"x" * size))
-        self.assertEqual(self.successResultOf(written), 0)
-        return watch.now - 100.0
-
-    def test_small(self) -> None:
-        """
-        A small write takes as long as it is made to, or as it does.
-        """
-        self.assertEqual(self.write(100), 0.5)
-        self.assertEqual(self.write(100, 0.25), 0.5)
-        self.assertEqual(self.write(100, 2.0), 2.0)
-
-    def test_notHeldUp(self) -> None:
-        """
-        Nothing else waits: a large write, nor one of a writer without that.
-        """
-        self.assertEqual(self.write(threads.SMALL), 0.0)
-        self.assertEqual(self.write(100, pause=0.0), 0.0)
-
-    def test_pauseFor(self) -> None:
-        """
-        A queue that could be full while a small write is made to take its time is
-        written without.
-        """
-        self.assertEqual(threads.coalesceDelay(16 << 20), threads.PAUSE)
-        self.assertEqual(threads.coalesceDelay(256 << 10), threads.PAUSE)
-        self.assertEqual(threads.coalesceDelay(255 << 10), 0.0)
-
-
-class DaemonThreadTests(TestCase):
+class ThreadExecutorTests(TestCase):
     """
     L{ThreadExecutor}, with a real thread.
     """
@@ -165,6 +85,7 @@ from twisted.internet import reactor
 from logrecv.counters import OutputTally
 from logrecv.formats.text import encodeJSON
 from logrecv import threads
+from logrecv.outputs import writers
 from logrecv.outputs.queue import sink as queue
 from logrecv.outputs.factory import StandardOutput
 from logrecv.outputs.stdout import StreamWriter
@@ -172,7 +93,7 @@ from logrecv.testing import makeRecord
 
 queue.STOP_TIMEOUT = queue.CLOSE_TIMEOUT = 0.2
 tally = OutputTally("1-stdout")
-writer = threads.ThreadedWriter(
+writer = writers.ThreadedWriter(
     StreamWriter(StandardOutput.ofProcess().stream),
     threads.ThreadExecutor(reactor, tally.output),
 )

@@ -31,10 +31,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from logrecv.counters import InputTally
-from logrecv.inputs.limits.admission import HANDSHAKE, Admission, hostOf
+from logrecv.inputs.limits.admission import Admission, hostOf
 from logrecv.inputs.limits.fairness import PIECE, FairScheduler
 from logrecv.inputs.limits.partial import DEADLINE
 from logrecv.inputs.peers import logListening
+from logrecv.reasons import HANDSHAKE
 
 #: Seconds without a byte after which a connection of a stopping service has
 #: been read to the end.  Bytes that are on their way between two processes of

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.peers import senderName
 from logrecv.intake import Intake
-from logrecv.wire.errors import INCOMPLETE, TOO_LONG
+from logrecv.reasons import INCOMPLETE, TOO_LONG
 from logrecv.wire.framing import FrameDecoder
 
 

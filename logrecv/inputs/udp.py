@@ -27,7 +27,7 @@ from logrecv.inputs.limits.admission import Admission
 from logrecv.inputs.peers import addressFamily, logListening, peerName, printable
 from logrecv.inputs.streams import DRAIN, QUIET
 from logrecv.intake import Intake
-from logrecv.wire.errors import INCOMPLETE, MALFORMED, NOT_ALLOWED, TOO_LONG
+from logrecv.reasons import INCOMPLETE, MALFORMED, NOT_ALLOWED, TOO_LONG
 from logrecv.wire.framing import PREFIX
 
 #: The receive buffer asked of the kernel, in bytes.  The stock 208 KiB held 92

@@ -18,13 +18,13 @@ from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat
 from logrecv.outputs.queue.sink import KEYWORDS, WRITE_SIZE, QueuedSink
 from logrecv.outputs.spool.spool import queueFromKeywords, storageFormat
-from logrecv.outputs.writers import PermanentFailure
-from logrecv.threads import (
+from logrecv.outputs.writers import (
     IBlockingWriter,
+    PermanentFailure,
     ThreadedWriter,
-    ThreadExecutor,
     coalesceDelay,
 )
+from logrecv.threads import ThreadExecutor
 
 
 @implementer(IBlockingWriter)

@@ -27,13 +27,11 @@ from zope.interface import implementer
 
 from logrecv.counters import QuarantineTally
 from logrecv.interfaces import IQuarantine
+from logrecv.reasons import FAILED, QUEUE_FULL, STOPPED, TOO_LARGE
 from logrecv.record import Origin
 
 if TYPE_CHECKING:
     from logrecv.threads import ISerialExecutor
-
-#: The reason of an entry that a receiver further on has refused for good.
-REFUSED: Final = "refused"
 
 #: Bytes on disk, unless the user says otherwise (64M).
 DEFAULT_LIMIT: Final = 64 * 1024 * 1024
@@ -55,12 +53,6 @@ STOP_TIMEOUT: Final = 2.0
 #: Seconds from one line in the log that says that something was not kept to
 #: the next: whoever sends what is rejected must not fill the log.
 QUIET: Final = 60.0
-
-#: Why an entry was not kept.
-QUEUE_FULL: Final = "queue-full"
-TOO_LARGE: Final = "too-large"
-FAILED: Final = "failed"
-STOPPED: Final = "stopped"
 
 _NAME: Final = re.compile(r"rejected-([0-9]{10,})\.jsonl")
 

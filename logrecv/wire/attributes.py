@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from msgspec.json import encode
 
+from logrecv.reasons import NOT_A_RECORD
 from logrecv.record import JSONValue, Origin, Record
-from logrecv.wire.errors import NOT_A_RECORD, WireError
+from logrecv.wire.errors import WireError
 from logrecv.wire.pickled.attributes_fast import hasExtra, stockRecord
 from logrecv.wire.pickled.machine import Call
 from logrecv.wire.timestamps import isoTime

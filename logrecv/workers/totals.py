@@ -5,15 +5,12 @@ The numbers of all workers together, of those that are no more, too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from attrs import define, field
 
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
+from logrecv.reasons import KILLED
 from logrecv.workers.messages import Report
-
-#: Why records are dropped that a worker had in memory when it was killed.
-KILLED: Final = "killed"
 
 
 def emptyReport(vias: Iterable[str], outputs: Iterable[str]) -> Report:

@@ -24,7 +24,7 @@ from logrecv.descriptions import Description, DescriptionError, quote
 from logrecv.formats.text import encodeJSON, makeText
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.factory import OutputContext, StandardOutput
-from logrecv.outputs.file import SYNC_DELAYS, FileWriter, parseFile
+from logrecv.outputs.file import parseFile
 from logrecv.outputs.files.archive import BackgroundArchive
 from logrecv.outputs.files.rotation import (
     BySize,
@@ -33,9 +33,11 @@ from logrecv.outputs.files.rotation import (
     Schedule,
     ScheduledRotation,
 )
+from logrecv.outputs.files.writer import SYNC_DELAYS, FileWriter
 from logrecv.outputs.queue.sink import QueuedSink
+from logrecv.outputs.writers import IBlockingWriter, ThreadedWriter
 from logrecv.testing import makeRecord
-from logrecv.threads import IBlockingWriter, ThreadedWriter, ThreadExecutor
+from logrecv.threads import ThreadExecutor
 from tests.faults.accounts import filesOf
 from tests.outputs.files.test_rotation import CountingArchive
 

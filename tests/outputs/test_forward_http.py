@@ -31,8 +31,8 @@ from logrecv.inputs.http.site import RecordResource
 from logrecv.intake import Intake
 from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.forward import parseForward
-from logrecv.outputs.forward_http import BATCH_SIZE, HTTPWriter
 from logrecv.outputs.http.client import RESPONSE_TIMEOUT, HTTPClient
+from logrecv.outputs.http.writer import BATCH_SIZE, HTTPWriter
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.writers import IWriter
 from logrecv.record import Origin

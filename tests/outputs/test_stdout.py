@@ -22,9 +22,8 @@ from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.stdout import StreamWriter, parseStdout
-from logrecv.outputs.writers import PermanentFailure
+from logrecv.outputs.writers import IBlockingWriter, PermanentFailure
 from logrecv.testing import makeRecord
-from logrecv.threads import IBlockingWriter
 
 
 class StreamWriterTests(SynchronousTestCase):

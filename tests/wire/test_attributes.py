@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv.reasons import NOT_A_RECORD
 from logrecv.record import Origin, Record
 from logrecv.wire import attributes as fields
 from logrecv.wire import values
 from logrecv.wire.attributes import makeRecord, mergeMessage
-from logrecv.wire.errors import NOT_A_RECORD, WireError
+from logrecv.wire.errors import WireError
 from logrecv.wire.forms import decode as forms
 from logrecv.wire.pickled import machine as pickles
 from logrecv.wire.pickled.machine import Call, Global

@@ -7,8 +7,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
+from logrecv.reasons import KILLED
 from logrecv.workers.messages import Report
-from logrecv.workers.totals import KILLED, Totals
+from logrecv.workers.totals import Totals
 
 
 def report(

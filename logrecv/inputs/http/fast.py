@@ -32,7 +32,8 @@ from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.peers import senderName
 from logrecv.inputs.streams import Connection
 from logrecv.intake import Backpressure, Intake
-from logrecv.wire.errors import INCOMPLETE, WireError
+from logrecv.reasons import INCOMPLETE
+from logrecv.wire.errors import WireError
 
 #: Header fields of a stock handler that say nothing about how its request is to
 #: be read.

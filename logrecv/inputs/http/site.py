@@ -29,16 +29,16 @@ from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.peers import peerName
 from logrecv.intake import Backpressure, Intake
-from logrecv.web import HostGuard, QuietSite, answer
-from logrecv.wire.errors import (
+from logrecv.reasons import (
     INCOMPLETE,
     MALFORMED,
     OVERLOAD,
     TOO_LONG,
     TOO_SLOW,
     UNAUTHORIZED,
-    WireError,
 )
+from logrecv.web import HostGuard, QuietSite, answer
+from logrecv.wire.errors import WireError
 
 _FORM: Final = b"application/x-www-form-urlencoded"
 

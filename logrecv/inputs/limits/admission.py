@@ -12,19 +12,13 @@ from attrs import define, field
 from twisted.internet.address import IPv4Address as IPv4
 from twisted.internet.address import IPv6Address as IPv6
 
-from logrecv.wire.errors import NOT_ALLOWED
+from logrecv.reasons import NOT_ALLOWED, TOO_MANY, TOO_MANY_FROM_PEER
 
 #: Addresses that have a host.  As a tuple: to make their union takes longer than to
 #: look into it.
 _NETWORKED: Final = (IPv4, IPv6)
 
 Network: TypeAlias = IPv4Network | IPv6Network
-
-#: Why a connection is refused, beside L{NOT_ALLOWED}: the values of the
-#: C{reason} label of C{logrecv_refused_total}.
-TOO_MANY: Final = "too-many"
-TOO_MANY_FROM_PEER: Final = "too-many-from-peer"
-HANDSHAKE: Final = "handshake"
 
 
 def network(text: str) -> Network:

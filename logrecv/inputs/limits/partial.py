@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from logrecv.wire.errors import OVERLOAD, TOO_SLOW
+from logrecv.reasons import OVERLOAD, TOO_SLOW
 
 #: Seconds from the first byte of a frame or request to its last.  A stock
 #: handler sends all of it at once, and gives up itself when that takes a second.

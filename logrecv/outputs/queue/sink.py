@@ -34,6 +34,15 @@ from logrecv.outputs.queue.store import (
     StoreFull,
 )
 from logrecv.outputs.writers import IWriter, PermanentFailure, RetryLater
+from logrecv.reasons import (
+    CLOSED,
+    DAMAGED,
+    QUEUE_FULL,
+    REFUSED,
+    SPOOL_FULL,
+    STOPPED,
+    UNENCODABLE,
+)
 from logrecv.record import Record
 
 #: The keywords that L{logrecv.outputs.spool.spool.queueFromKeywords} takes.
@@ -59,15 +68,6 @@ STOP_TIMEOUT: Final = 1.0
 
 #: Seconds that it then gives its writer to close.
 CLOSE_TIMEOUT: Final = 1.0
-
-#: Reasons for which records are dropped.
-QUEUE_FULL: Final = "queue-full"
-SPOOL_FULL: Final = "spool-full"
-DAMAGED: Final = "damaged"
-REFUSED: Final = "refused"
-CLOSED: Final = "closed"
-STOPPED: Final = "stopped"
-UNENCODABLE: Final = "unencodable"
 
 
 @frozen

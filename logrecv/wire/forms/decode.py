@@ -12,7 +12,8 @@ from binascii import a2b_qp
 from collections.abc import Callable
 from typing import Final
 
-from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
+from logrecv.reasons import MALFORMED, TOO_COMPLEX
+from logrecv.wire.errors import WireError
 
 #: The most fields that a form may have.  A record has 23 attributes and what
 #: its program adds.

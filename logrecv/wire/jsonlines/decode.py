@@ -12,10 +12,11 @@ from typing import Final, NoReturn, cast
 from msgspec import DecodeError
 from msgspec.json import Decoder, encode
 
+from logrecv.reasons import MALFORMED, TOO_COMPLEX
 from logrecv.record import Origin, Record
 from logrecv.wire import attributes as fields
 from logrecv.wire.attributes import STANDARD
-from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
+from logrecv.wire.errors import WireError
 from logrecv.wire.jsonlines.fast import PlainRecord, parsePlain, stampAll
 from logrecv.wire.jsonlines.forwarded import readForwarded
 from logrecv.wire.timestamps import isoTime

@@ -33,7 +33,8 @@ from struct import error as StructError
 from sys import intern
 from typing import Final, NoReturn, TypeAlias
 
-from logrecv.wire.errors import MALFORMED, NOT_A_RECORD, TOO_COMPLEX, WireError
+from logrecv.reasons import MALFORMED, NOT_A_RECORD, TOO_COMPLEX
+from logrecv.wire.errors import WireError
 
 #: The longest integer that becomes an int: 256 bits hold an address, a UUID or
 #: a SHA-256.  Reading decimal digits and writing them takes time in the square

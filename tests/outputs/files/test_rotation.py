@@ -16,7 +16,6 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.outputs.file import FileWriter
 from logrecv.outputs.files.rotation import (
     LONGEST_WAIT,
     RETRY_DELAY,
@@ -36,6 +35,7 @@ from logrecv.outputs.files.rotation import (
     takeKeep,
     takeSchedule,
 )
+from logrecv.outputs.files.writer import FileWriter
 
 
 def utc(text: str) -> float:

@@ -19,7 +19,7 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink, IReopenable
-from logrecv.outputs.file import FileWriter
+from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.queue.sink import (
     CLOSE_TIMEOUT,
     DEFAULT_LIMIT,
@@ -29,10 +29,9 @@ from logrecv.outputs.queue.sink import (
     QueuedSink,
 )
 from logrecv.outputs.stdout import StreamWriter
-from logrecv.outputs.writers import IWriter
+from logrecv.outputs.writers import IWriter, ThreadedWriter
 from logrecv.record import Record
 from logrecv.testing import makeRecord
-from logrecv.threads import ThreadedWriter
 
 
 class DirectRunner:

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.outputs.factory import OutputContext, StandardOutput
-from logrecv.outputs.file import FileWriter
+from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.queue.sink import DEFAULT_LIMIT, RETRY_DELAY, Capacity, QueuedSink
 from logrecv.outputs.queue.store import Chunk, MemoryStore, StoreFull
 from logrecv.outputs.spool.database import CorruptSpool, InFlight, Row
@@ -30,7 +30,7 @@ from logrecv.outputs.spool.spool import (
     Spool,
     queueFromKeywords,
 )
-from logrecv.threads import ThreadedWriter
+from logrecv.outputs.writers import ThreadedWriter
 from tests.outputs.queue.test_sink import (
     DirectRunner,
     HeldRunner,

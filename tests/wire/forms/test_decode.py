@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
+from logrecv.reasons import MALFORMED, TOO_COMPLEX
+from logrecv.wire.errors import WireError
 from logrecv.wire.forms import decode as forms
 from logrecv.wire.forms.decode import parseForm
 

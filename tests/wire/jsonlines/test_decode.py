@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv.reasons import MALFORMED, TOO_COMPLEX
 from logrecv.record import Origin, Record
-from logrecv.wire.errors import MALFORMED, TOO_COMPLEX, WireError
+from logrecv.wire.errors import WireError
 from logrecv.wire.jsonlines import decode as lines
 from logrecv.wire.jsonlines.decode import makeRecords, parseJSON
 from logrecv.wire.timestamps import isoTime

@@ -23,7 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.wire.errors import MALFORMED, NOT_A_RECORD, TOO_COMPLEX, WireError
+from logrecv.reasons import MALFORMED, NOT_A_RECORD, TOO_COMPLEX
+from logrecv.wire.errors import WireError
 from logrecv.wire.pickled import machine as pickles
 from logrecv.wire.pickled.machine import MAX_NODES, Call, Global, loads
 
