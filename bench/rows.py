@@ -18,6 +18,11 @@ Work: TypeAlias = Callable[[int], float]
 STINTS: Final = 8
 
 
+#: How many times as slow as the least that will do a row is grossly slow.  A machine
+#: that is busy with other things changes a ratio by less than 2.
+GROSS: Final = 3.0
+
+
 class NotHere(Exception):
     """
     Something cannot be measured here, and that is nobody's fault.
@@ -157,6 +162,21 @@ class Result:
             self.problem = str(error)
         except Exception as error:
             self.problem = f"{type(error).__name__}: {error}"
+            self.failed = True
+
+    def failIfGross(self) -> None:
+        """
+        Fail a row whose ratio is L{GROSS} times as bad as the least that will do.
+
+        A row that has a unit is left alone: its figure depends on the machine.
+        """
+        row = self.row
+        if row.unit or not self.rounds:
+            return
+        value = median(each.value for each in self.rounds)
+        most = row.least / GROSS if row.more else row.least * GROSS
+        if not row.isMet(value, most):
+            self.problem = f"grossly slow: {value:.3g}, where {row.least:g} will do"
             self.failed = True
 
     def asJSON(self) -> dict[str, Any]:

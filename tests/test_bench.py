@@ -19,8 +19,7 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from bench import __main__ as command
-from bench import draw, inside, outside, servers, traffic
+from bench import command, draw, inside, outside, servers, traffic
 from bench.draw import Drawing, fragment, relative
 from bench.report import absolute, figure, machine, table
 from bench.rows import NotHere, Result, Round, Row, Scale
@@ -274,6 +273,32 @@ class MeasureTests(SynchronousTestCase):
         )
         self.assertEqual(self.run_("--only=good", bad=fail, good=good), 0)
         self.assertEqual(self.run_(lacks=lack), 0)
+
+    def test_smoke(self) -> None:
+        """
+        A smoke run is one round of a fiftieth of the work.  A ratio that is three
+        times as bad as the least that will do fails; a figure with a unit, which
+        depends on the machine, does not.
+        """
+        if not sys.platform.startswith("linux"):
+            raise SkipTest("it measures on Linux only")
+        scales: list[Scale] = []
+
+        def noting(scale: Scale) -> Round:
+            scales.append(scale)
+            return Round(5.9)
+
+        self.assertEqual(self.run_("--smoke", fine=noting), 0)
+        self.assertEqual([each.factor for each in scales], [0.02])
+        self.assertEqual(self.run_("--smoke", slow=lambda scale: Round(6.1)), 1)
+        self.assertIn("grossly slow: 6.1, where 2 will do", self.shown.getvalue())
+        self.assertEqual(self.run_("--quick", slow=lambda scale: Round(6.1)), 0)
+        rate = row(lambda scale: Round(0.6), more=True)
+        late = row(lambda scale: Round(99.0), unit="ms")
+        results = self.measure([rate, late], 1)
+        for result in results:
+            result.failIfGross()
+        self.assertEqual([result.failed for result in results], [True, False])
 
     def test_machine(self) -> None:
         """
