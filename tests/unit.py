@@ -1,33 +1,17 @@
 """
-The tests that start no other process: C{python -m twisted.trial tests.unit}.
+The fast tests: C{python -m twisted.trial tests.unit}.
+
+These tests start no other process and cost a few seconds.  The slow properties and
+floods of the same modules are in L{tests.properties}.
 """
 
 from unittest import TestSuite
 
-from twisted.python.modules import getModule
-from twisted.trial.runner import TestLoader
-
-#: What starts programs, interpreters and environments, and so takes its time.
-SLOW = (
-    "tests.e2e.",
-    "tests.hostile.",
-    "tests.faults.",
-    "tests.test_examples",
-    "tests.test_packaging",
-    "tests.test_readme",
-    "tests.test_secure_examples",
-)
+from tests.selection import isSlow, select
 
 
 def testSuite() -> TestSuite:
     """
-    Load them.
+    Load the tests.
     """
-    names = [module.name for module in getModule("tests").walkModules()]
-    return TestLoader().loadByNames(
-        [
-            name
-            for name in sorted(names)
-            if name.rpartition(".")[2].startswith("test_") and not name.startswith(SLOW)
-        ]
-    )
+    return select(lambda method: not isSlow(method))
