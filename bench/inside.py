@@ -16,7 +16,8 @@ from types import ModuleType
 
 from bench import traffic
 from bench.rows import NotHere, Round, Row, Scale
-from logrecv.formats.text import makePretty, makeText
+from logrecv.formats.pretty import makePretty
+from logrecv.formats.text import makeText
 from logrecv.record import Origin
 from logrecv.wire.attributes import makeRecord
 from logrecv.wire.pickled import machine as pickles

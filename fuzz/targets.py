@@ -17,7 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
-from logrecv.formats.text import encodeJSON, makePretty, makeText
+from logrecv.formats.json import encodeJSON
+from logrecv.formats.pretty import makePretty
+from logrecv.formats.text import makeText
 from logrecv.record import Origin, Record
 from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError

@@ -83,7 +83,7 @@ STALLED = """
 import sys
 from twisted.internet import reactor
 from logrecv.counters import OutputTally
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv import threads
 from logrecv.outputs import writers
 from logrecv.outputs.queue import sink as queue

@@ -12,7 +12,7 @@ from twisted.internet import endpoints, reactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.record import Origin
 from logrecv.wire.forms.fast import readForm
 

@@ -18,7 +18,8 @@ from zope.interface import implementer
 from logrecv.counters import OutputTally
 from logrecv.dedup import SeenBatches
 from logrecv.descriptions import Description, DescriptionError, mapped
-from logrecv.formats.text import Format, makeText
+from logrecv.formats import Format
+from logrecv.formats.text import makeText
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
 from logrecv.outputs.encoding import Encoders

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from logrecv.descriptions import Description, DescriptionError, fileMode, mapped
-from logrecv.formats.text import encodeJSON, makeText
+from logrecv.formats.json import encodeJSON
+from logrecv.formats.text import makeText
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from logrecv.backoff import Backoff
 from logrecv.descriptions import Description, DescriptionError, portNumber
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext
 from logrecv.outputs.http.client import HTTPClient

@@ -13,7 +13,9 @@ from attrs import define, field
 from zope.interface import implementer
 
 from logrecv.descriptions import Description
-from logrecv.formats.text import encodeJSON, makePretty, makeText
+from logrecv.formats.json import encodeJSON
+from logrecv.formats.pretty import makePretty
+from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat
 from logrecv.outputs.queue.sink import KEYWORDS, WRITE_SIZE, QueuedSink

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.outputs.encoding import BatchEncoder, Encoders
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut

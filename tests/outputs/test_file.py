@@ -21,7 +21,8 @@ from zope.interface.verify import verifyObject
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError, quote
-from logrecv.formats.text import encodeJSON, makeText
+from logrecv.formats.json import encodeJSON
+from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.file import parseFile

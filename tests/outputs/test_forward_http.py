@@ -26,7 +26,7 @@ from zope.interface.verify import verifyObject
 from logrecv.backoff import LONGEST, MAX_DELAY, Backoff
 from logrecv.counters import OutputTally, QuarantineTally
 from logrecv.descriptions import Description, DescriptionError
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.inputs.http.site import RecordResource
 from logrecv.intake import Intake
 from logrecv.outputs.factory import OutputContext, StandardOutput

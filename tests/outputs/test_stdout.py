@@ -17,7 +17,9 @@ from zope.interface.verify import verifyObject
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
-from logrecv.formats.text import encodeJSON, makePretty, makeText
+from logrecv.formats.json import encodeJSON
+from logrecv.formats.pretty import makePretty
+from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.queue.sink import QueuedSink

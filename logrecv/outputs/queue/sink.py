@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, choice, sizeInBytes
-from logrecv.formats.text import Format
+from logrecv.formats import Format
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.encoding import BatchEncoder

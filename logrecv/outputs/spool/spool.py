@@ -24,7 +24,8 @@ from twisted.python.failure import Failure
 
 from logrecv.dedup import SeenBatches
 from logrecv.descriptions import Description, DescriptionError, sizeInBytes
-from logrecv.formats.text import Format, encodeJSON
+from logrecv.formats import Format
+from logrecv.formats.json import encodeJSON
 from logrecv.outputs.factory import OutputContext
 from logrecv.outputs.queue.sink import Capacity
 from logrecv.outputs.queue.store import (

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.record import Origin, Record
 from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError

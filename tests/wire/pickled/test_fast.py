@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.record import Origin
 from logrecv.testing import makePickle
 from logrecv.wire.attributes import makeRecord
