@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
 from logrecv.interfaces import IQuarantine, IRecordSink
-from logrecv.quarantine.service import NullQuarantine
+from logrecv.quarantine.null import NullQuarantine
 from logrecv.reasons import PRESSURE
 from logrecv.record import Origin, PickledBatch, Record
 from logrecv.wire.errors import WireError

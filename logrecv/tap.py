@@ -39,13 +39,11 @@ from logrecv.intake import Intake
 from logrecv.interfaces import IQuarantine, IRecordSink, IReopenable
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut
+from logrecv.paths import usableDirectory
 from logrecv.process import IProcessService, ProcessService, raiseFileLimit
-from logrecv.quarantine.service import (
-    NullQuarantine,
-    Quarantine,
-    Segments,
-    usableDirectory,
-)
+from logrecv.quarantine.null import NullQuarantine
+from logrecv.quarantine.segments import Segments
+from logrecv.quarantine.service import Quarantine
 from logrecv.service import ReceiverService
 from logrecv.threads import ThreadExecutor
 from logrecv.workers.balance import MOST

@@ -17,7 +17,8 @@ from zope.interface.verify import verifyObject
 from logrecv.inputs.streams import StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, UDPAddress, UnixAddress
-from logrecv.quarantine.service import NullQuarantine, Quarantine
+from logrecv.quarantine.null import NullQuarantine
+from logrecv.quarantine.service import Quarantine
 from logrecv.service import ReceiverService
 from logrecv.tap import Options, makeService
 

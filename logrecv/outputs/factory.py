@@ -24,7 +24,7 @@ from logrecv.group import WorkerGroup
 from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
 from logrecv.outputs.encoding import Encoders
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
-from logrecv.quarantine.service import NullQuarantine
+from logrecv.quarantine.null import NullQuarantine
 
 #: The keywords that every kind of output takes.
 COMMON_KEYWORDS: Final = ("level", "logger")

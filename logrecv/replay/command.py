@@ -24,7 +24,7 @@ from twisted.python.usage import Options, UsageError
 
 from logrecv import __version__
 from logrecv.descriptions import portNumber
-from logrecv.quarantine.service import Entry
+from logrecv.quarantine.segments import Entry
 from logrecv.wire.framing import frame
 
 #: Seconds that the other side may take over anything.

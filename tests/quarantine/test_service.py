@@ -1,262 +1,31 @@
 """
-Tests for L{logrecv.quarantine.service}.
+Tests for L{logrecv.quarantine.service} and L{logrecv.quarantine.null}.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import resource
-import signal
-import stat
-from base64 import b64decode
-from pathlib import Path
 from typing import Any
 
-from msgspec.json import Decoder
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
-from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from logrecv.intake import Intake
 from logrecv.interfaces import IQuarantine
-from logrecv.quarantine.service import (
-    QUIET,
-    SEGMENTS,
-    STOP_TIMEOUT,
-    Entry,
-    NullQuarantine,
-    Quarantine,
-    Segments,
-    usableDirectory,
-)
-from logrecv.record import Origin
+from logrecv.quarantine.null import NullQuarantine
+from logrecv.quarantine.segments import Entry, Segments
+from logrecv.quarantine.service import STOP_TIMEOUT, WARNING_DELAY, Quarantine
 from logrecv.testing import MemorySink, makePickle
 from logrecv.threads import ThreadExecutor
 from logrecv.wire.errors import WireError
 from tests.outputs.queue.test_sink import DirectRunner, HeldRunner
-
-ORIGIN = Origin("2023-11-14T22:13:21.000000Z", "tcp", "127.0.0.1:50000")
-
-_decode = Decoder(Entry).decode
-
-
-def makeEntry(payload: bytes = b"x") -> Entry:
-    """
-    Make an entry.
-    """
-    return Entry(ORIGIN.at, "tcp", ORIGIN.peer, "malformed", payload)
-
-
-def entriesIn(directory: str | Path) -> list[Entry]:
-    """
-    Read everything that is in quarantine, the oldest first.
-    """
-    files = sorted(Path(directory).iterdir())
-    return [_decode(line) for file in files for line in file.read_bytes().splitlines()]
-
-
-def sizeOf(directory: str | Path) -> int:
-    """
-    Add up the bytes of all files.
-    """
-    return sum(file.stat().st_size for file in Path(directory).iterdir())
-
-
-class SegmentsTests(SynchronousTestCase):
-    """
-    Tests for L{Segments}.
-    """
-
-    def setUp(self) -> None:
-        """
-        Make files that may have 8,000 bytes together, 1,000 each.
-        """
-        self.directory = os.path.abspath(self.mktemp())
-        self.segments = self.open()
-
-    def open(self) -> Segments:
-        """
-        Open the directory, as a process does that starts.
-        """
-        segments = Segments(self.directory, 1000 * SEGMENTS)
-        segments.open()
-        self.addCleanup(segments.close)
-        return segments
-
-    def names(self) -> list[str]:
-        """
-        Name the files.
-        """
-        return sorted(os.listdir(self.directory))
-
-    def test_severalWriters(self) -> None:
-        """
-        Several processes write to files of their own, and to no more bytes all
-        together than one does.
-        """
-        limit = 4000 * SEGMENTS
-        writers = [Segments(self.directory, limit, 4) for _ in range(4)]
-        for writer in writers:
-            writer.open()
-            self.addCleanup(writer.close)
-        for number in range(120):
-            for which, writer in enumerate(writers):
-                payload = f"{which} {number}".encode() * 40
-                writer.write(Entry("", "tcp", "", "malformed", payload))
-                sizes = [entry.stat().st_size for entry in os.scandir(self.directory)]
-                self.assertLessEqual(sum(sizes), limit)
-        entries = list(entriesIn(self.directory))
-        self.assertGreater(len(entries), 40)
-        self.assertEqual(
-            {entry.payload[:1] for entry in entries}, {b"0", b"1", b"2", b"3"}
-        )
-
-    def test_line(self) -> None:
-        """
-        An entry is a line of JSON with the time, the way, the sender, the
-        reason, and the payload in base64.
-        """
-        payload = bytes(range(256))
-        self.segments.write(makeEntry(payload))
-        [name] = self.names()
-        self.assertEqual(name, "rejected-0000000001.jsonl")
-        text = Path(self.directory, name).read_text("ascii")
-        self.assertEqual(text.count("\n"), 1)
-        entry = json.loads(text)
-        self.assertEqual(b64decode(entry.pop("payload")), payload)
-        self.assertEqual(
-            entry,
-            {
-                "at": ORIGIN.at,
-                "via": "tcp",
-                "peer": "127.0.0.1:50000",
-                "reason": "malformed",
-            },
-        )
-
-    def test_private(self) -> None:
-        """
-        Nobody else can read what is kept: rejected payloads may hold anything.
-        """
-        self.segments.write(makeEntry())
-        [name] = self.names()
-        for path, mode in [
-            (self.directory, 0o700),
-            (os.path.join(self.directory, name), 0o600),
-        ]:
-            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode, path)
-
-    def test_existingDirectory(self) -> None:
-        """
-        A directory that is there is used as it is, and other files in it are
-        left alone.
-        """
-        other = Path(self.directory, "notes.txt")
-        other.write_text("x" * 20000)
-        segments = self.open()
-        for _ in range(100):
-            segments.write(makeEntry(bytes(300)))
-        self.assertTrue(other.exists())
-        self.assertGreater(len(self.names()), SEGMENTS)
-
-    def test_bounded(self) -> None:
-        """
-        All files together never have more bytes than the limit; what goes is
-        the oldest.
-        """
-        for number in range(200):
-            self.segments.write(makeEntry(b"%d" % number * 50))
-            self.assertLessEqual(sizeOf(self.directory), 1000 * SEGMENTS)
-        kept = [entry.payload for entry in entriesIn(self.directory)]
-        expected = [b"%d" % number * 50 for number in range(200)]
-        self.assertEqual(kept, expected[-len(kept) :])
-        self.assertGreater(sizeOf(self.directory), 1000 * (SEGMENTS - 2))
-
-    def test_large(self) -> None:
-        """
-        An entry that is larger than files usually are has one of its own, and
-        as many as are needed go for it.
-        """
-        for number in range(40):
-            self.segments.write(makeEntry(b"%d" % number * 50))
-        large = makeEntry(bytes(4000))
-        self.segments.write(large)
-        self.assertLessEqual(sizeOf(self.directory), 1000 * SEGMENTS)
-        self.assertEqual(entriesIn(self.directory)[-1], large)
-        self.segments.write(makeEntry(b"after"))
-        self.assertEqual(entriesIn(self.directory)[-1].payload, b"after")
-        self.assertEqual(entriesIn(self.directory)[-2], large)
-
-    def test_nextProcess(self) -> None:
-        """
-        The next process goes on after what the last one has left, and counts
-        it.
-        """
-        for number in range(40):
-            self.segments.write(makeEntry(b"%d" % number))
-        before = self.names()
-        segments = self.open()
-        segments.write(makeEntry(b"next"))
-        self.assertGreater(self.names()[-1], before[-1])
-        self.assertEqual(entriesIn(self.directory)[-1].payload, b"next")
-        for _ in range(40):
-            segments.write(makeEntry(bytes(300)))
-            self.assertLessEqual(sizeOf(self.directory), 1000 * SEGMENTS)
-
-    def test_removed(self) -> None:
-        """
-        When the file that is being written was removed, by somebody who has
-        replayed it, what comes goes into a new one.
-        """
-        self.segments.write(makeEntry(b"replayed"))
-        [first] = self.names()
-        os.unlink(os.path.join(self.directory, first))
-        self.segments.write(makeEntry(b"later"))
-        self.assertNotEqual(self.names(), [first])
-        self.assertEqual([e.payload for e in entriesIn(self.directory)], [b"later"])
-
-    def test_noRoom(self) -> None:
-        """
-        Where only a part of an entry can be written, nothing of it stays, and
-        the next one that fits is whole.
-        """
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        self.addCleanup(signal.signal, signal.SIGXFSZ, ignored)
-        self.segments.write(makeEntry(b"first"))
-        size = sizeOf(self.directory)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30, before[1]))
-        try:
-            self.assertRaises(OSError, self.segments.write, makeEntry(b"second"))
-            self.assertRaises(OSError, self.segments.write, makeEntry(b"third"))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        self.assertEqual(sizeOf(self.directory), size)
-        self.segments.write(makeEntry(b"fourth"))
-        kept = [entry.payload for entry in entriesIn(self.directory)]
-        self.assertEqual(kept, [b"first", b"fourth"])
-
-    def test_cannotOpen(self) -> None:
-        """
-        A directory that cannot be made is an error.
-        """
-        missing = Segments(os.path.join(self.directory, "no", "where"))
-        self.assertRaises(FileNotFoundError, missing.open)
-
-    def test_notAllowed(self) -> None:
-        """
-        A directory that may not be written to is an error.
-        """
-        if os.geteuid() == 0:
-            raise SkipTest("root may write everywhere")
-        os.chmod(self.directory, 0o500)
-        self.assertRaises(PermissionError, self.segments.open)
+from tests.quarantine.entries import ORIGIN, entriesIn
 
 
 class QuarantineTests(SynchronousTestCase):
@@ -270,9 +39,9 @@ class QuarantineTests(SynchronousTestCase):
         """
         self.directory = os.path.abspath(self.mktemp())
         self.clock = Clock()
-        self.runner = HeldRunner()
+        self.executor = HeldRunner()
         self.segments = Segments(self.directory, 100_000)
-        self.quarantine = Quarantine(self.segments, self.runner, self.clock, 10_000)
+        self.quarantine = Quarantine(self.segments, self.executor, self.clock, 10_000)
         self.quarantine.startService()
         self.addCleanup(self.segments.close)
         self.logged = EventLoggingObserver()
@@ -296,7 +65,7 @@ class QuarantineTests(SynchronousTestCase):
         """
         Read what the log was told.
         """
-        return [event["why"] for event in self.logged if "why" in event]
+        return [event["problem"] for event in self.logged if "problem" in event]
 
     def test_interfaces(self) -> None:
         """
@@ -320,7 +89,7 @@ class QuarantineTests(SynchronousTestCase):
         self.keep(b"1", b"2")
         self.keep(b"3", reason="too-complex")
         self.assertEqual(self.quarantine.tally.kept, {})
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.kept(), [b"1", b"2", b"3"])
         tally = self.quarantine.tally
         self.assertEqual(tally.kept, {"malformed": 2, "too-complex": 1})
@@ -331,12 +100,12 @@ class QuarantineTests(SynchronousTestCase):
         While the disk is busy, what comes waits for the next write.
         """
         self.keep(b"1", b"2", b"3")
-        self.assertEqual(len(self.runner.held), 1)
-        self.runner.runOne()
+        self.assertEqual(len(self.executor.held), 1)
+        self.executor.runOne()
         self.assertEqual(self.kept(), [b"1"])
-        self.runner.runOne()
+        self.executor.runOne()
         self.assertEqual(self.kept(), [b"1", b"2", b"3"])
-        self.assertEqual(self.runner.held, [])
+        self.assertEqual(self.executor.held, [])
 
     def test_slowDisk(self) -> None:
         """
@@ -346,12 +115,12 @@ class QuarantineTests(SynchronousTestCase):
         """
         self.keep(*[bytes(100)] * 1000)
         dropped = self.quarantine.tally.dropped["queue-full"]
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(len(self.kept()) + dropped, 1000)
         self.assertLess(len(self.kept()), 20)
         self.assertEqual(len(self.warnings()), 1)
         self.keep(b"next")
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.kept()[-1], b"next")
 
     def test_largerThanTheQueue(self) -> None:
@@ -360,7 +129,7 @@ class QuarantineTests(SynchronousTestCase):
         waits.
         """
         self.keep(bytes(20_000))
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.kept(), [bytes(20_000)])
 
     def test_largerThanTheLimit(self) -> None:
@@ -369,7 +138,7 @@ class QuarantineTests(SynchronousTestCase):
         drive the others out.
         """
         self.keep(b"1", bytes(100_000), b"2")
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.kept(), [b"1", b"2"])
         self.assertEqual(self.quarantine.tally.dropped, {"too-large": 1})
 
@@ -381,17 +150,17 @@ class QuarantineTests(SynchronousTestCase):
         os.rmdir(self.directory)
         for _ in range(10):
             self.keep(b"lost")
-            self.runner.runAll()
+            self.executor.runAll()
         self.assertEqual(self.quarantine.tally.dropped, {"failed": 10})
         [warning] = self.warnings()
         self.assertIn(self.directory, warning)
-        self.clock.advance(QUIET)
+        self.clock.advance(WARNING_DELAY)
         self.keep(b"lost")
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(len(self.warnings()), 2)
         os.mkdir(self.directory)
         self.keep(b"kept")
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.kept(), [b"kept"])
         self.assertEqual(self.quarantine.tally.kept, {"malformed": 1})
 
@@ -412,7 +181,7 @@ class QuarantineTests(SynchronousTestCase):
         self.patch(Segments, "write", lambda _, entry: fail(entry))
         self.keep(b"0")
         self.keep(b"1", b"2", b"3", b"4")
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.kept(), [b"0", b"1", b"2"])
         self.assertEqual(self.quarantine.tally.kept, {"malformed": 3})
         self.assertEqual(self.quarantine.tally.dropped, {"failed": 2})
@@ -424,7 +193,7 @@ class QuarantineTests(SynchronousTestCase):
         self.keep(b"1", b"2")
         stopped = self.quarantine.stopService()
         self.assertNoResult(stopped)
-        self.runner.runAll()
+        self.executor.runAll()
         self.successResultOf(stopped)
         self.assertEqual(self.kept(), [b"1", b"2"])
 
@@ -433,9 +202,9 @@ class QuarantineTests(SynchronousTestCase):
         Where nothing waits it is stopped as soon as the file is closed.
         """
         self.keep(b"1")
-        self.runner.runAll()
+        self.executor.runAll()
         stopped = self.quarantine.stopService()
-        self.runner.runAll()
+        self.executor.runAll()
         self.successResultOf(stopped)
         self.keep(b"2")
         self.assertEqual(self.quarantine.tally.dropped, {"stopped": 1})
@@ -449,7 +218,7 @@ class QuarantineTests(SynchronousTestCase):
         stopped = self.quarantine.stopService()
         self.clock.advance(STOP_TIMEOUT)
         self.successResultOf(stopped)
-        self.runner.runAll()
+        self.executor.runAll()
         self.assertEqual(self.quarantine.tally.dropped, {"stopped": 3})
         self.assertEqual(self.quarantine.tally.kept, {})
 
@@ -537,48 +306,3 @@ class IntakeTests(SynchronousTestCase):
         """
         self.intake.reject("tcp", "too-long", 3)
         self.assertEqual(os.listdir(self.directory), [])
-
-
-class UsableDirectoryTests(SynchronousTestCase):
-    """
-    Tests for L{usableDirectory}.
-    """
-
-    def test_usable(self) -> None:
-        """
-        A directory that is there can be used, and one that can be made; it is
-        not made yet.
-        """
-        directory = self.mktemp()
-        self.assertEqual(usableDirectory(directory), os.path.abspath(directory))
-        self.assertFalse(os.path.exists(directory))
-        os.mkdir(directory)
-        self.assertEqual(usableDirectory(directory), os.path.abspath(directory))
-
-    def test_unusable(self) -> None:
-        """
-        Where it is sure that nothing can be written, the error says why.
-        """
-        file = self.mktemp()
-        Path(file).touch()
-        for text, expected in [
-            ("", "give the path"),
-            (file, "not a directory"),
-            (f"{file}/x", "no directory"),
-            ("/nowhere/at/all", "no directory /nowhere/at"),
-        ]:
-            error = self.assertRaises(ValueError, usableDirectory, text)
-            self.assertIn(expected, str(error))
-
-    def test_notAllowed(self) -> None:
-        """
-        A directory that may not be written to cannot be used, nor can one be
-        made in it.
-        """
-        if os.geteuid() == 0:
-            raise SkipTest("root may write everywhere")
-        directory = self.mktemp()
-        os.mkdir(directory, 0o500)
-        for text in (directory, f"{directory}/x"):
-            error = self.assertRaises(ValueError, usableDirectory, text)
-            self.assertIn("may be made in", str(error))

@@ -28,11 +28,12 @@ from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
 from logrecv.intake import Intake
-from logrecv.quarantine.service import DEFAULT_LIMIT, Entry, Quarantine, Segments, Via
+from logrecv.quarantine.segments import QUARANTINE_SIZE, Entry, Segments, Via
+from logrecv.quarantine.service import Quarantine
 from logrecv.replay.command import DEFAULTS, Address, Replay, ReplayOptions, address
 from logrecv.testing import MemorySink, makeForm, makePickle
 from logrecv.threads import ThreadExecutor
-from tests.quarantine.test_service import entriesIn
+from tests.quarantine.entries import entriesIn
 
 _encode = Encoder().encode
 
@@ -200,7 +201,7 @@ class ServiceTests(TestCase):
         What the service rejects again it adds to the file that is read; each
         payload is sent once all the same.
         """
-        await self.replayOwn(DEFAULT_LIMIT)
+        await self.replayOwn(QUARANTINE_SIZE)
 
     async def test_ownQuarantineFull(self) -> None:
         """

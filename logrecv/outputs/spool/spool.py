@@ -39,7 +39,7 @@ from logrecv.outputs.queue.store import (
 from logrecv.outputs.spool import database as spoolfile
 from logrecv.outputs.spool.database import CorruptSpool, InFlight, Row, SpoolFile
 from logrecv.outputs.spool.recovery import DamagedDatabase, WriteAheadLog
-from logrecv.quarantine.service import usableDirectory
+from logrecv.paths import usableDirectory
 from logrecv.threads import ISerialExecutor, ThreadExecutor
 
 _T = TypeVar("_T")
