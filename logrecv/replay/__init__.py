@@ -1,0 +1,3 @@
+"""
+C{logrecv replay}: payloads from a quarantine are sent again.
+"""

@@ -5,16 +5,12 @@ Tests for L{logrecv.replay.command}.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from io import StringIO
-from threading import Thread
 from typing import Any
 
-from msgspec.json import Encoder
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import Clock
@@ -28,50 +24,12 @@ from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
 from logrecv.intake import Intake
-from logrecv.quarantine.segments import QUARANTINE_SIZE, Entry, Segments, Via
+from logrecv.quarantine.segments import QUARANTINE_SIZE, Segments
 from logrecv.quarantine.service import Quarantine
-from logrecv.replay.command import DEFAULTS, Address, Replay, ReplayOptions, address
 from logrecv.testing import MemorySink, makeForm, makePickle
 from logrecv.threads import ThreadExecutor
 from tests.quarantine.entries import entriesIn
-
-_encode = Encoder().encode
-
-
-def makeEntry(via: Via, payload: bytes, reason: str = "malformed") -> Entry:
-    """
-    Make an entry.
-    """
-    return Entry("2023-11-14T22:13:21Z", via, "1.2.3.4:5", reason, payload)
-
-
-def replay(*arguments: str) -> tuple[int, str, str]:
-    """
-    Replay.
-
-    @return: The exit status, the report, and what was complained about.
-    """
-    options = ReplayOptions()
-    options.parseOptions(arguments)
-    report, errors = StringIO(), StringIO()
-    return Replay(options, report, errors).run(), report.getvalue(), errors.getvalue()
-
-
-def writeEntries(path: str, *entries: Entry) -> str:
-    """
-    Write a file of a quarantine.
-    """
-    with open(path, "wb") as file:
-        file.writelines(_encode(entry) + b"\n" for entry in entries)
-    return path
-
-
-def unusedPort() -> str:
-    """
-    Find an address where nobody listens.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return f"127.0.0.1:{listening.getsockname()[1]}"
+from tests.replay.entries import encode, makeEntry, replay, unusedPort, writeEntries
 
 
 class ServiceTests(TestCase):
@@ -284,7 +242,7 @@ class ServiceTests(TestCase):
         A line that is no entry is named and counted as failed, and costs the
         others nothing; so is the last line of a file that was cut off.
         """
-        good = _encode(makeEntry("tcp", makePickle(msg="good")))
+        good = encode(makeEntry("tcp", makePickle(msg="good")))
         other = b'{"at":"x","via":"pigeon","peer":"p","reason":"r","payload":""}'
         with open(self.path, "wb") as file:
             file.write(b"\n".join([b"{", good, other, b"\xff", good[:100]]))
@@ -296,138 +254,10 @@ class ServiceTests(TestCase):
         self.assertIn("unreadable: 4\n", report)
 
 
-@contextmanager
-def answering(answer: Callable[[socket.socket], None], count: int) -> Iterator[str]:
+class CommandTests(SynchronousTestCase):
     """
-    Listen, and let a function answer so many connections.
-
-    @return: The address.
+    Tests for the command.
     """
-
-    def serve() -> None:
-        for _ in range(count):
-            connection, _ = listening.accept()
-            with connection:
-                answer(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(10)
-
-
-class FailureTests(SynchronousTestCase):
-    """
-    Tests for L{Replay} where something goes wrong.
-    """
-
-    def setUp(self) -> None:
-        """
-        Name a file.
-        """
-        self.path = self.mktemp()
-
-    def test_nobodyListens(self) -> None:
-        """
-        Where nobody listens that is said once for each way, and everything that
-        was to go there counts as failed.
-        """
-        entries = [makeEntry(via, b"x") for via in ("tcp", "udp", "http", "json")] * 3  # type: ignore[arg-type]
-        writeEntries(self.path, *entries)
-        to = unusedPort()
-        status, report, errors = replay(
-            f"--tcp={to}", f"--udp={to}", f"--http={to}", self.path
-        )
-        self.assertEqual(status, 1)
-        self.assertEqual(errors.count(f"cannot send to {to}: "), 4)
-        self.assertEqual(errors.count("\n"), 4)
-        for via in ("tcp", "udp", "http", "json"):
-            self.assertIn(f"{via}: 0 sent to {to}, 3 failed\n", report)
-
-    def test_oneDatagram(self) -> None:
-        """
-        That nobody listens is noticed for a single datagram too.
-        """
-        writeEntries(self.path, makeEntry("udp", b"x"))
-        status, report, _ = replay(f"--udp={unusedPort()}", self.path)
-        self.assertEqual(status, 1)
-        self.assertIn("udp: 0 sent", report)
-
-    def test_datagramTooLong(self) -> None:
-        """
-        A datagram of a UNIX socket may be too long for one of the network; the
-        others are sent.
-        """
-        writeEntries(
-            self.path, makeEntry("udp", bytes(100_000)), makeEntry("udp", b"next")
-        )
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
-            receiver.bind(("127.0.0.1", 0))
-            to = f"127.0.0.1:{receiver.getsockname()[1]}"
-            status, report, errors = replay(f"--udp={to}", self.path)
-            self.assertEqual(receiver.recv(100), b"\x00\x00\x00\x04next")
-        self.assertEqual(status, 1)
-        self.assertIn(f"{self.path}:1: too long", errors)
-        self.assertIn("1 sent", report)
-
-    def test_connectionBroken(self) -> None:
-        """
-        When the connection breaks nobody knows what has arrived: all of it
-        counts as failed.
-        """
-
-        def answer(connection: socket.socket) -> None:
-            """
-            Read a little, then reset the connection.
-            """
-            connection.recv(1)
-
-        writeEntries(self.path, *[makeEntry("tcp", bytes(1000))] * 3)
-        with answering(answer, 1) as to:
-            status, report, errors = replay(f"--tcp={to}", self.path)
-        self.assertEqual(status, 1)
-        self.assertIn("tcp: 0 sent", report)
-        self.assertIn("3 failed", report)
-        self.assertIn("cannot send to ", errors)
-
-    def test_noHTTP(self) -> None:
-        """
-        A request that is answered with something else, or not at all, counts as
-        failed; the next one is sent.
-        """
-
-        def answer(connection: socket.socket) -> None:
-            """
-            Answer with what the test says.
-            """
-            while not connection.recv(65536).endswith(b"end"):
-                pass
-            connection.sendall(answers.pop(0))
-
-        answers = [b"", b"SSH-2.0\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"]
-        writeEntries(self.path, *[makeEntry("json", b"end")] * 3)
-        with answering(answer, 3) as to:
-            status, report, errors = replay(f"--http={to}", self.path)
-        self.assertEqual(status, 1)
-        self.assertIn(f"json: 1 sent to {to}, 2 failed\n", report)
-        self.assertEqual(errors.count("no answer"), 2)
-
-
-class OptionsTests(SynchronousTestCase):
-    """
-    Tests for L{ReplayOptions} and the command.
-    """
-
-    def test_defaults(self) -> None:
-        """
-        Without an option each payload goes to the standard port of the way it
-        came, on this machine.
-        """
-        options = ReplayOptions()
-        options.parseOptions([writeEntries(self.mktemp())])
-        self.assertEqual(options.addresses, DEFAULTS)
-        self.assertEqual([a.port for a in DEFAULTS.values()], [9020, 9021, 9022])
 
     def test_nothing(self) -> None:
         """
@@ -435,36 +265,6 @@ class OptionsTests(SynchronousTestCase):
         """
         status, report, errors = replay(writeEntries(self.mktemp()))
         self.assertEqual((status, report, errors), (0, "left out: 0\n", ""))
-
-    def test_address(self) -> None:
-        """
-        An address is a host and a port; an IPv6 host is in brackets.
-        """
-        self.assertEqual(address("example.org:80"), Address("example.org", 80))
-        self.assertEqual(address("[::1]:80"), Address("::1", 80))
-        self.assertEqual(str(address("[::1]:80")), "[::1]:80")
-        for text in ("", "80", ":80", "host:", "host:port", "::1:80", "host:70000"):
-            self.assertRaises(ValueError, address, text)
-
-    def test_usage(self) -> None:
-        """
-        C{logrecv replay} refuses what it cannot use with one line that names
-        it, before anything is sent.
-        """
-        good = writeEntries(self.mktemp(), makeEntry("tcp", b"x"))
-        for arguments, expected in [
-            ([], "FILE is missing"),
-            (["--tcp", "9020", good], "--tcp '9020': write HOST:PORT"),
-            (["--udp", "host:x", good], "--udp 'host:x': a port is"),
-            (["--http", "::1:80", good], "--http '::1:80': "),
-            (["--loud", good], "loud"),
-            ([good, "/nowhere"], "/nowhere: No such file"),
-            ([good, "/"], "/: not a file"),
-        ]:
-            error = self.assertRaises(SystemExit, main, ["replay", *arguments])
-            self.assertTrue(str(error.code).startswith("logrecv: "), error.code)
-            self.assertIn(expected, str(error.code))
-            self.assertNotIn("\n", str(error.code))
 
     def test_command(self) -> None:
         """
@@ -480,17 +280,3 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(error.code, 1)
         self.assertIn("tcp: 0 sent", report.getvalue())
         self.assertTrue(printed.getvalue().startswith("logrecv: cannot send to "))
-
-    def test_help(self) -> None:
-        """
-        C{--help} names the options, C{--version} the version.
-        """
-        for option, expected in [
-            ("--help", ["logrecv replay [options] FILE", "--reason=", "--http="]),
-            ("--version", ["logrecv "]),
-        ]:
-            with redirect_stdout(StringIO()) as printed:
-                error = self.assertRaises(SystemExit, main, ["replay", option])
-            self.assertEqual(error.code or 0, 0)
-            for text in expected:
-                self.assertIn(text, printed.getvalue())
