@@ -1,72 +1,72 @@
 """
-How long to wait before something that failed is tried again.
+The delays before something that failed is tried again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from random import random
 from typing import Final
 
 from attrs import define, field
-from twisted.internet.interfaces import IReactorTime
 
-#: Seconds to the second attempt at most, and between attempts at most: doubled
-#: each time.
+#: Seconds from the first failure to the next attempt at most, and between attempts at
+#: most: the delay doubles with each failure.
 FIRST_DELAY: Final = 0.5
 MAX_DELAY: Final = 30.0
 
-#: Seconds that a server can make us wait at most.
-LONGEST: Final = 300.0
+#: The number of times that a delay doubles at most, so that no power overflows.
+_DOUBLINGS: Final = 100
 
-#: Times that a delay is doubled, at most.
-_DOUBLINGS: Final = 10
+
+def withoutJitter() -> float:
+    """
+    Take the place of a random number where delays are to be exact.
+    """
+    return 1.0
 
 
 @define(eq=False)
 class Backoff:
     """
-    Exponential backoff with jitter: senders that were cut off together do not
-    come back together.
+    Exponential backoff with jitter: senders that were cut off together do not come
+    back together::
 
-    @ivar clock: Tells how far away a date is.
-    @ivar chance: Gives numbers from 0 to 1 by chance.
+        backoff = Backoff()
+        while not await attempt():
+            await deferLater(reactor, backoff.nextDelay())
+        backoff.reset()
+
+    @ivar first: Seconds from the first failure to the next attempt at most.
+    @ivar most: Seconds between attempts at most.
+    @ivar chance: Returns a random number from 0 to 1.
     """
 
-    clock: IReactorTime
+    first: float = FIRST_DELAY
+    most: float = MAX_DELAY
     chance: Callable[[], float] = random
     _failures: int = field(default=0, init=False)
 
     def reset(self) -> None:
         """
-        Begin anew.
+        Begin again with the first delay, after a success.
         """
         self._failures = 0
 
-    def nextDelay(self, retryAfter: str | None = None) -> float:
+    def nextDelay(self) -> float:
         """
-        Tell when to try again.
-
-        @param retryAfter: What the server wants: a number of seconds, or a
-            date, as C{Retry-After} has it.
-        @return: Seconds: half of the current delay and up to as much again by
-            chance, but no less than the server wants.
+        Count a failure, and return the seconds to the next attempt.
         """
-        delay = min(FIRST_DELAY * 2 ** min(self._failures, _DOUBLINGS), MAX_DELAY)
         self._failures += 1
-        wanted = 0.0 if retryAfter is None else self._seconds(retryAfter)
-        return max(delay * (1 + self.chance()) / 2, min(wanted, LONGEST))
+        return self.delayAfter(self._failures)
 
-    def _seconds(self, text: str) -> float:
-        text = text.strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:10])
-        try:
-            date = parsedate_to_datetime(text)
-        except ValueError:
-            return 0.0
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        return date.timestamp() - self.clock.seconds()
+    def delayAfter(self, failures: int) -> float:
+        """
+        Return the seconds to the next attempt after a number of failures in a row, for
+        callers that count failures on their own, such as Twisted's C{ClientService}.
+
+        @param failures: The number of failures, at least one.
+        @return: Half of the delay, and up to as much again by chance.
+        """
+        delay = min(self.first * 2 ** min(failures - 1, _DOUBLINGS), self.most)
+        return delay * (1 + self.chance()) / 2

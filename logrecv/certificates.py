@@ -9,6 +9,7 @@ from typing import Any, Final
 from OpenSSL import crypto
 from twisted.internet.ssl import Certificate, KeyPair
 
+_BEGIN: Final = b"-----BEGIN"
 _END: Final = b"-----END CERTIFICATE-----"
 
 
@@ -16,27 +17,27 @@ def readCertificates(path: str) -> list[Certificate]:
     """
     Read the certificates in a file, in their order.
 
-    @raise ValueError: There is none.
-    @raise OpenSSL.crypto.Error: One of them is no certificate.
+    @raise ValueError: The file has no certificate, or text that is no certificate.
+    @raise OpenSSL.crypto.Error: A certificate cannot be decoded.
     @raise OSError: The file cannot be read.
     """
     parts = _read(path).split(_END)[:-1]
     if not parts:
         raise ValueError(f"{path} has no certificate in it")
-    return [
-        Certificate.loadPEM(part[part.index(b"-----BEGIN") :] + _END) for part in parts
-    ]
+    return [Certificate.loadPEM(part[part.index(_BEGIN) :] + _END) for part in parts]
 
 
 def readIdentity(key: str, cert: str) -> dict[str, Any]:
     """
-    Read what C{CertificateOptions} wants to show a certificate.
+    Read the private key and the certificate of this service.
 
-    @param key: The file with the private key.
-    @param cert: The file with the certificate, and those between it and its
-        authority behind it.
-    @return: Keyword arguments.
-    @raise Exception: As L{readCertificates}.
+    @param key: The path of the file with the private key.
+    @param cert: The path of the file with the certificate, followed by the
+        certificates between it and its authority.
+    @return: Keyword arguments for C{CertificateOptions}.
+    @raise ValueError: As in L{readCertificates}.
+    @raise OpenSSL.crypto.Error: The key or a certificate cannot be decoded.
+    @raise OSError: A file cannot be read.
     """
     own, *chain = [each.original for each in readCertificates(cert)]
     return {

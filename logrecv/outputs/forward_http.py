@@ -46,7 +46,7 @@ def parseForwardHTTP(description: Description, context: OutputContext) -> IRecor
     writer = HTTPWriter(
         HTTPClient.make(reactor, contextFactory, credentials),
         urls,
-        Backoff(reactor),
+        Backoff(),
         reactor,
         context.quarantine,
     )

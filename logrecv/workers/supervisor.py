@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
+from logrecv.backoff import MAX_DELAY, Backoff, withoutJitter
 from logrecv.group import spoolName, spoolNumbers
 from logrecv.inputs.streams import LOOKS, QUIET
 from logrecv.outputs.spool.spool import removeEmptied
@@ -46,11 +47,8 @@ from logrecv.workers.totals import Totals
 #: does.
 ANSWER_TIMEOUT: Final = 5.0
 
-#: Seconds from the end of a worker to the start of another in its place: after
-#: one that has lasted, and at most after several that have not, each time twice
-#: as long.
-FIRST_DELAY: Final = 0.5
-LAST_DELAY: Final = 30.0
+#: Seconds after which a worker has lasted, so that the delay before another takes its
+#: place begins anew.
 LASTING: Final = 60.0
 
 #: Seconds that a stop waits for workers to accept, at most.
@@ -104,8 +102,8 @@ class Supervisor(Service):
     )
     #: When others are started in the place of those that ended.
     _restarting: dict[int, IDelayedCall] = field(factory=dict, init=False)
-    #: How long that was put off for the last time.
-    _delays: dict[int, float] = field(factory=dict, init=False)
+    #: The delays before others are started.
+    _backoffs: dict[int, Backoff] = field(factory=dict, init=False)
     #: Workers that only hand on what an earlier run has left.
     _heirs: set[int] = field(factory=set, init=False)
     _bound: bool = field(default=False, init=False)
@@ -287,11 +285,10 @@ class Supervisor(Service):
 
     def _startLater(self, worker: WorkerProcess, status: int) -> None:
         number = worker.number
-        lasted = self.reactor.seconds() - worker.begun >= LASTING
-        delay = FIRST_DELAY
-        if not lasted and number in self._delays:
-            delay = min(self._delays[number] * 2, LAST_DELAY)
-        self._delays[number] = delay
+        backoff = self._backoffs.setdefault(number, Backoff(chance=withoutJitter))
+        if self.reactor.seconds() - worker.begun >= LASTING:
+            backoff.reset()
+        delay = backoff.nextDelay()
         level = LogLevel.info if worker.lost == {} else LogLevel.error
         self._log.emit(
             level,
@@ -315,10 +312,10 @@ class Supervisor(Service):
                 "{delay:g} s",
                 number=number,
                 error=error,
-                delay=LAST_DELAY,
+                delay=MAX_DELAY,
             )
             self._restarting[number] = self.reactor.callLater(
-                LAST_DELAY, self._startAnother, number
+                MAX_DELAY, self._startAnother, number
             )
         else:
             worker.adopt(self.reactor)

@@ -29,7 +29,7 @@ from logrecv.descriptions import Description, DescriptionError
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.factory import OutputContext, StandardOutput
 from logrecv.outputs.forward import (
-    MAX_DELAY,
+    MAX_CONNECT_DELAY,
     WRITE_SIZE,
     ForwardProtocol,
     encodeFrames,
@@ -268,7 +268,7 @@ class SendingTests(ForwardTestCase):
         self.take(transport)
         protocol.connectionLost(Failure(ConnectionLost()))
         self.assertEqual((self.tally.queued, self.tally.delivered), (2, 0))
-        self.reactor.advance(MAX_DELAY + 1)
+        self.reactor.advance(MAX_CONNECT_DELAY)
         self.assertEqual(len(self.reactor.tcpClients), 2)
         _, transport = self.connect()
         self.reactor.advance(RETRY_DELAY)
@@ -310,7 +310,7 @@ class SendingTests(ForwardTestCase):
         self.sink.start()
         protocol, _ = self.connect()
         protocol.connectionLost(Failure(ConnectionLost()))
-        self.reactor.advance(MAX_DELAY + 1)
+        self.reactor.advance(MAX_CONNECT_DELAY)
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_answersIgnored(self) -> None:
@@ -359,7 +359,7 @@ class SendingTests(ForwardTestCase):
         self.assertTrue(transport.disconnecting)
         protocol.connectionLost(Failure(ConnectionLost()))
         self.successResultOf(stopped)
-        self.reactor.advance(MAX_DELAY + 1)
+        self.reactor.advance(MAX_CONNECT_DELAY)
         self.assertEqual(len(self.reactor.tcpClients), 1)
 
 

@@ -1,10 +1,15 @@
 """
-An HTTP client for what forwards records: one POST at a time, answered within a
-time limit.
+The HTTP client of the outputs that forward records: one POST at a time, each answered
+within a time limit.
+
+The client uses Twisted's C{Agent} and not treq: reading a response has to be bounded
+in bytes, and has to end when the time is over, which treq's collectors do not.
 """
 
 from __future__ import annotations
 
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, cast
 
 from attrs import define, field, frozen
@@ -25,35 +30,62 @@ CONNECT_TIMEOUT: Final = 10.0
 #: Seconds from the beginning of a request to the end of its response.
 RESPONSE_TIMEOUT: Final = 60.0
 
-#: Seconds that a connection is kept open for the next batch.  Servers close
-#: idle ones after a while, 60 s and more with the usual ones, and a request that
-#: meets that is one to be sent again.
+#: Seconds that a connection is kept open for the next batch.  Servers close idle
+#: connections after a while, usually 60 s or more; a request that meets the close has
+#: to be sent again.
 IDLE_TIMEOUT: Final = 20
 
-#: Bytes of a response that are looked at, for what it says.
-_SHOWN: Final = 300
+#: Seconds that a server can ask the client to wait at most.
+MAX_RETRY_AFTER_DELAY: Final = 300.0
+
+#: Bytes of a response that are read for its text.
+_SHOWN_SIZE: Final = 300
 
 
 @frozen
 class Response:
     """
-    What a server answered.
+    The answer of a server.
 
     @ivar status: The status code.
-    @ivar text: The first line of its body.
-    @ivar retryAfter: The header C{Retry-After}, if there is one.
+    @ivar text: The first line of the body.
+    @ivar retryAfter: The seconds that the server asks the client to wait; 0 where the
+        server does not ask.
     """
 
     status: int
     text: str
-    retryAfter: str | None = None
+    retryAfter: float = 0.0
+
+
+def secondsToWait(retryAfter: str, now: float) -> float:
+    """
+    Convert the header C{Retry-After}.
+
+    @param retryAfter: A number of seconds, or a date.
+    @param now: The present time, in seconds since the epoch.
+    @return: Seconds, L{MAX_RETRY_AFTER_DELAY} at most; 0 where the header is neither a
+        number nor a date to come.
+    """
+    text = retryAfter.strip()
+    if text.isascii() and text.isdigit():
+        # Nobody waits for a number of more digits.
+        return min(float(text[:10]), MAX_RETRY_AFTER_DELAY)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return min(max(date.timestamp() - now, 0.0), MAX_RETRY_AFTER_DELAY)
 
 
 @implementer(IBodyProducer)
 @frozen(eq=False)
 class _Body:
     """
-    A body that is there already.
+    The body of a request, in memory: written in one go, so that there is nothing to
+    pause or to stop.
     """
 
     data: bytes
@@ -63,32 +95,26 @@ class _Body:
         return len(self.data)
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """
-        Write all of it.
-        """
         consumer.write(self.data)
         return succeed(None)
 
     def stopProducing(self) -> None:
-        """
-        Do nothing: it is written.
-        """
+        pass
 
     def pauseProducing(self) -> None:
-        """
-        Do nothing, likewise.
-        """
+        pass
 
     def resumeProducing(self) -> None:
-        """
-        Do nothing, likewise.
-        """
+        pass
 
 
 @define(eq=False)
-class _Beginning(Protocol):
+class _BodyReader(Protocol):
     """
-    Reads a response, and keeps its beginning.
+    Reads the body of a response, and keeps its beginning.
+
+    @ivar ended: Fires with the beginning of the body at the end of the body.
+        Cancelling it closes the connection.
     """
 
     ended: Deferred[bytes] = field(init=False)
@@ -101,15 +127,11 @@ class _Beginning(Protocol):
         cast(ITCPTransport, self.transport).abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        See L{Protocol.dataReceived}.
-        """
-        self._data += data[: _SHOWN - len(self._data)]
+        self._data += data[: _SHOWN_SIZE - len(self._data)]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        See L{Protocol.connectionLost}.  How the body ended does not matter: the
-        status was the answer.
+        Finish, however the body has ended: the status was the answer.
         """
         self.ended.callback(self._data)
 
@@ -125,12 +147,19 @@ class _QuietFactory(_HTTP11ClientFactory):
 @frozen(eq=False)
 class HTTPClient:
     """
-    Sends requests over connections that are kept open.
+    Posts over connections that are kept open::
 
-    @ivar agent: Sends them.
+        client = HTTPClient.make(reactor, None, None)
+        response = await client.post(
+            b"http://log.example.com:9022/records",
+            Headers({b"content-type": [b"application/x-ndjson"]}),
+            encodeJSON(batch),
+        )
+
+    @ivar agent: Sends the requests.
     @ivar pool: The connections.
-    @ivar clock: Tells when the time is over.
-    @ivar headers: What every request carries.
+    @ivar clock: Measures the time limit, and tells the time.
+    @ivar headers: The headers of every request.
     """
 
     agent: IAgent
@@ -143,15 +172,15 @@ class HTTPClient:
         cls, reactor: Any, contextFactory: Any, credentials: bytes | None
     ) -> HTTPClient:
         """
-        Make a client.
+        Make a client with an agent and a pool of its own.
 
-        @param contextFactory: Gives what TLS needs.
-        @param credentials: The value of the header C{Authorization}.
+        @param contextFactory: An C{IPolicyForHTTPS}; L{None} for C{http} alone.
+        @param credentials: The value of the header C{Authorization}, if any.
         """
         pool = HTTPConnectionPool(reactor)
         pool.maxPersistentPerHost = 1
         pool.cachedConnectionTimeout = IDLE_TIMEOUT
-        # What has to be sent again is for the caller to say.
+        # The caller decides when a request is sent again.
         pool.retryAutomatically = False
         pool._factory = _QuietFactory
         agent = Agent(reactor, contextFactory, CONNECT_TIMEOUT, pool=pool)
@@ -164,10 +193,10 @@ class HTTPClient:
         """
         Send a request.
 
-        @param headers: What it carries beside what every one does.
-
-        @return: A L{Deferred} that fires with an L{Response}, or fails with
-            whatever came between.
+        @param headers: The headers of this request, beside the headers of every
+            request.
+        @return: A L{Deferred} that fires with a L{Response}.  It fails if there is no
+            response within L{RESPONSE_TIMEOUT} seconds, or if the connection fails.
         """
         posted = Deferred.fromCoroutine(self._post(url, headers, body))
         return posted.addTimeout(RESPONSE_TIMEOUT, self.clock)
@@ -178,15 +207,19 @@ class HTTPClient:
         response: IResponse = await self.agent.request(
             b"POST", url, headers, _Body(body)
         )
-        beginning = _Beginning()
-        response.deliverBody(cast(IProtocol, beginning))
-        text = (await beginning.ended).decode("utf-8", "replace")
-        [retryAfter] = response.headers.getRawHeaders("retry-after", [None])[:1]
-        return Response(response.code, "".join(text.splitlines()[:1]), retryAfter)
+        reader = _BodyReader()
+        response.deliverBody(cast(IProtocol, reader))
+        text = (await reader.ended).decode("utf-8", "replace")
+        [retryAfter] = response.headers.getRawHeaders("retry-after", [""])[:1]
+        return Response(
+            response.code,
+            "".join(text.splitlines()[:1]),
+            secondsToWait(retryAfter, self.clock.seconds()),
+        )
 
     def close(self) -> Deferred[None]:
         """
-        Close the connections that are idle.
+        Close the idle connections.
         """
         closed = self.pool.closeCachedConnections()
         return closed.addCallback(lambda result: None)

@@ -1,5 +1,5 @@
 """
-TLS for what forwards records.  Needs the extra C{tls}.
+TLS for forwarding over HTTP.  Needs the extra C{tls}.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from logrecv.descriptions import DescriptionError
 @frozen(eq=False)
 class TLSPolicy:
     """
-    Whom to trust, and who we are.
+    The authorities that are trusted, and the certificate that is shown.
 
-    @ivar trustRoot: The authorities that are trusted.
-    @ivar own: What C{CertificateOptions} wants to show our certificate.
+    @ivar trustRoot: The trusted authorities.
+    @ivar own: The keyword arguments of C{CertificateOptions} for the own certificate.
     """
 
     trustRoot: Any
@@ -37,14 +37,14 @@ class TLSPolicy:
     @classmethod
     def fromFiles(cls, ca: str | None, cert: str | None, key: str | None) -> TLSPolicy:
         """
-        Make a policy of files, all PEM.
+        Make a policy of PEM files.
 
-        @param ca: The certificates of the authorities to trust; L{None} for
-            those that the system trusts.
-        @param cert: The certificate to show, and those between it and its
-            authority behind it.
-        @param key: Its private key.
-        @raise DescriptionError: One of them is no use.
+        @param ca: The path of the certificates of the authorities to trust; L{None}
+            for the authorities that the system trusts.
+        @param cert: The path of the certificate to show, followed by the certificates
+            between it and its authority.
+        @param key: The path of the private key of the certificate.
+        @raise DescriptionError: A file cannot be used.
         """
         if (cert is None) != (key is None):
             raise DescriptionError("cert= and key= go together; give both")
@@ -64,9 +64,6 @@ class TLSPolicy:
         return cls(root, own)
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
-        """
-        See L{IPolicyForHTTPS.creatorForNetloc}.
-        """
         return optionsForClientTLS(
             hostname.decode("ascii"), self.trustRoot, extraCertificateOptions=self.own
         )

@@ -1,12 +1,12 @@
 """
-Forwarding over HTTP: batches of JSON lines, each delivered when it is answered.
+The writer that forwards over HTTP: batches of JSON lines, each delivered when it is
+answered.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from attrs import define, field, frozen
@@ -23,22 +23,23 @@ from logrecv.outputs.queue.store import Chunk
 from logrecv.outputs.writers import IWriter, RetryLater
 from logrecv.reasons import REFUSED
 from logrecv.record import Origin
+from logrecv.wire.timestamps import isoTime
 
-#: Bytes of one batch, unless a single record is more: half of what a receiver
-#: takes by default.
+#: Bytes of one batch, unless a single record is larger: half of the request that a
+#: receiver takes by default.
 BATCH_SIZE: Final = 512 * 1024
 
-#: What a receiver answers that will never take what it was sent.
-_REFUSING: Final = (400, 413)
+#: The statuses by which a receiver refuses a batch for good.
+_REFUSALS: Final = (400, 413)
 
 
 @frozen
 class _Piece:
     """
-    A batch, or a part of one.
+    A batch, or a part of a batch.
 
-    @ivar id: Its name.
-    @ivar lines: Its records, each encoded on a line.
+    @ivar id: The name of the piece.
+    @ivar lines: The records, each encoded as a line.
     """
 
     id: str
@@ -46,7 +47,7 @@ class _Piece:
 
     def halves(self) -> list[_Piece]:
         """
-        Divide it, each time in the same way.
+        Divide the piece, each time in the same way.
         """
         middle = len(self.lines) // 2
         return [
@@ -59,60 +60,61 @@ class _Piece:
 @define(eq=False)
 class HTTPWriter:
     """
-    Posts batches to a receiver, and to the next one where that fails.
+    Posts batches to a receiver, and to the next receiver when that fails.
 
-    A batch has a name by which a receiver can know that it has taken it before.
-    One that is refused is divided until the records that are refused are alone;
-    they are set aside.
+    A batch has a name, by which a receiver can know that it has taken the batch
+    before.  A refused batch is divided until the refused records are alone; these go
+    to the quarantine.
 
     @ivar client: Sends the requests.
-    @ivar urls: Where to send them, each with the name of the receiver.
-    @ivar patience: Tells when to try again.
+    @ivar urls: The receivers, each a name and a URL.
+    @ivar backoff: Gives the delays after which all receivers are tried again.
     @ivar clock: Tells the time.
-    @ivar quarantine: Keeps what is refused.
+    @ivar quarantine: Keeps the refused records.
     """
 
     _log: ClassVar[Logger] = Logger()
 
     client: HTTPClient
     urls: Sequence[tuple[str, bytes]]
-    patience: Backoff
+    backoff: Backoff
     clock: IReactorTime
     quarantine: IQuarantine
-    #: The receiver that is sent to.
+    #: The index of the present receiver in C{urls}.
     _current: int = field(default=0, init=False)
-    #: Receivers that have failed since one has not.
-    _failed: int = field(default=0, init=False)
-    #: What is left of the chunk that is written.
+    #: Requests that failed since the last answer that took or refused a piece.
+    _failures: int = field(default=0, init=False)
+    #: The chunk that is being written, by its name, and the pieces that are left.
     _chunk: str | None = field(default=None, init=False)
-    _left: deque[_Piece] = field(factory=deque, init=False)
+    _pieces: deque[_Piece] = field(factory=deque, init=False)
+    #: Records of this chunk that were refused.
     _refused: int = field(default=0, init=False)
-    _told: bool = field(default=False, init=False)
+    _hasLogged: bool = field(default=False, init=False)
     _posting: Deferred[Response] | None = field(default=None, init=False)
 
     def open(self) -> None:
         """
-        See L{IWriter.open}.
+        Do nothing: a request opens its connection.
         """
 
     def write(self, chunk: Chunk) -> Deferred[int]:
         """
-        See L{IWriter.write}.
+        Post a chunk, or the pieces of it that an earlier attempt has left.
         """
         if chunk.id != self._chunk:
             self._chunk, self._refused = chunk.id, 0
-            self._left = deque([_Piece(chunk.id, chunk.data.splitlines(True))])
+            self._pieces = deque([_Piece(chunk.id, chunk.data.splitlines(True))])
         return Deferred.fromCoroutine(self._write())
 
     async def _write(self) -> int:
-        while self._left:
-            piece = self._left[0]
+        while self._pieces:
+            piece = self._pieces[0]
             answer = await self._send(piece)
-            self._left.popleft()
-            if answer.status not in _REFUSING:
+            self._pieces.popleft()
+            if answer.status not in _REFUSALS:
                 continue
             if len(piece.lines) > 1:
-                self._left.extendleft(reversed(piece.halves()))
+                self._pieces.extendleft(reversed(piece.halves()))
             else:
                 self._setAside(piece.lines[0], answer)
         self._chunk = None
@@ -120,10 +122,10 @@ class HTTPWriter:
 
     async def _send(self, piece: _Piece) -> Response:
         """
-        Send to one receiver after the other.
+        Send a piece to one receiver after the other, until one takes or refuses it.
 
-        @return: What the first one answered that took or refused it.
-        @raise Later: None did.
+        @return: The answer.
+        @raise RetryLater: No receiver took or refused the piece.
         """
         while True:
             name, url = self.urls[self._current]
@@ -133,40 +135,40 @@ class HTTPWriter:
                     b"logrecv-batch": [piece.id.encode("ascii")],
                 }
             )
-            retryAfter = None
+            retryAfter = 0.0
             try:
                 self._posting = self.client.post(url, headers, b"".join(piece.lines))
                 answer = await self._posting
             except Exception as error:
-                problem = f"{name}: {_reason(error)}"
+                problem = f"{name}: {_describe(error)}"
             else:
-                if answer.status // 100 == 2 or answer.status in _REFUSING:
-                    self._failed = 0
-                    self.patience.reset()
+                if answer.status // 100 == 2 or answer.status in _REFUSALS:
+                    self._failures = 0
+                    self.backoff.reset()
                     return answer
                 problem = f"{name} answered {answer.status} {answer.text}".rstrip()
                 retryAfter = answer.retryAfter
             finally:
                 self._posting = None
             self._current = (self._current + 1) % len(self.urls)
-            self._failed += 1
-            if self._failed % len(self.urls) == 0:
-                raise RetryLater(problem, self.patience.nextDelay(retryAfter))
+            self._failures += 1
+            if self._failures % len(self.urls) == 0:
+                raise RetryLater(problem, max(self.backoff.nextDelay(), retryAfter))
 
     def _setAside(self, line: bytes, answer: Response) -> None:
         """
-        Give up a record.
+        Give up a refused record: count it, and give it to the quarantine.
         """
         name, _ = self.urls[self._current]
         self._refused += 1
-        now = datetime.fromtimestamp(self.clock.seconds(), UTC)
-        at = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        self.quarantine.keep(line, REFUSED, Origin(at, "json", name))
-        if not self._told:
-            self._told = True
+        now = isoTime(self.clock.seconds())
+        assert now is not None
+        self.quarantine.keep(line, REFUSED, Origin(now, "json", name))
+        if not self._hasLogged:
+            self._hasLogged = True
             self._log.error(
-                "{name} refused a record ({status} {text}); such records are counted "
-                "as dropped from now on",
+                "{name} refused a record ({status} {text}); refused records are "
+                "counted as dropped from now on, without a line in the log",
                 name=name,
                 status=answer.status,
                 text=answer.text,
@@ -174,24 +176,24 @@ class HTTPWriter:
 
     def reopen(self) -> None:
         """
-        See L{IWriter.reopen}.
+        Do nothing: there is no file.
         """
 
     def close(self) -> Deferred[None]:
         """
-        See L{IWriter.close}.
+        Cancel the request that is under way, and close the connections.
         """
         if self._posting is not None:
             self._posting.cancel()
         return self.client.close()
 
 
-def _reason(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     """
-    Say what went wrong, in one line.
+    Describe an error in one line.
     """
-    # twisted.web packs what it knows.
+    # twisted.web wraps the errors of connections.
     reasons = getattr(error, "reasons", None)
     if reasons:
-        return _reason(reasons[0].value)
+        return _describe(reasons[0].value)
     return " ".join(str(error).split()) or type(error).__name__
