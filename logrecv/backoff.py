@@ -30,12 +30,14 @@ def withoutJitter() -> float:
 class Backoff:
     """
     Exponential backoff with jitter: senders that were cut off together do not come
-    back together::
+    back together.
 
-        backoff = Backoff()
-        while not await attempt():
-            await deferLater(reactor, backoff.nextDelay())
-        backoff.reset()
+        >>> backoff = Backoff(chance=withoutJitter)
+        >>> [backoff.nextDelay() for failure in range(8)]
+        [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+        >>> backoff.reset()
+        >>> backoff.nextDelay()
+        0.5
 
     @ivar first: Seconds from the first failure to the next attempt at most.
     @ivar most: Seconds between attempts at most.

@@ -1,31 +1,46 @@
-"""
-Descriptions: the C{kind:positional:keyword=value} strings of the command line.
+r"""
+Descriptions: the C{kind:positional:keyword=value} texts of the command line.
 
-The syntax and its quoting are those of Twisted's endpoint descriptions: parts
-are separated by colons, the first equals sign of a part makes it a keyword, and
-a backslash takes the character after it as it is.
+The syntax and its quoting are those of Twisted's endpoint descriptions.  Colons
+separate parts.  The first equals sign of a part makes the part a keyword.  A backslash
+quotes the character after it.
+
+Converters make values of the texts of parts.  A converter is a function that takes the
+text and raises L{ValueError} where it cannot be used; the message of the error says
+what is right: C{"a port is a number from 0 to 65535"}.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import define, field
 
 _T = TypeVar("_T")
 
+#: Converts the text of a part to a value; raises L{ValueError} where the text cannot be
+#: used.
+Converter: TypeAlias = Callable[[str], _T]
+
+#: The suffixes of sizes, each with the power of two by which it multiplies.
+_SHIFTS: Final = {"K": 10, "M": 20, "G": 30}
+
 
 class DescriptionError(ValueError):
     """
-    A description that cannot be used.  Its text says what is wrong and what
-    would be right, in one line.
+    A description that cannot be used.  The message says in one line what is wrong and
+    what is right.
     """
 
 
 def quote(text: str) -> str:
-    """
+    r"""
     Quote a text so that it is one part of a description.
+
+        >>> print(quote("a:b=c"))
+        a\:b\=c
     """
     return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
 
@@ -60,11 +75,22 @@ def _parts(text: str) -> Iterator[tuple[str | None, str]]:
 @define(eq=False)
 class Description:
     """
-    A description, taken apart.  Whoever understands a part takes it out; what
-    is left at the end is nobody's.
+    A description, taken apart.  A parser takes out each part that it understands, and
+    then refuses the parts that are left:
 
-    @ivar text: The description as given.
-    @ivar kind: Its first part.
+        >>> description = Description.fromText("file:/var/log/all.jsonl:mode=640")
+        >>> description.kind
+        'file'
+        >>> description.takePositional("PATH", str)
+        '/var/log/all.jsonl'
+        >>> oct(description.takeKeyword("mode", fileMode, 0o600))
+        '0o640'
+        >>> description.takeKeyword("queue", sizeInBytes, 16 << 20)
+        16777216
+        >>> description.finish(known=["mode", "queue"])
+
+    @ivar text: The whole description.
+    @ivar kind: The first part.
     @ivar positional: The positional parts after the kind that were not taken.
     @ivar keywords: The keyword parts that were not taken.
     """
@@ -79,7 +105,7 @@ class Description:
         """
         Take a description apart.
 
-        @raise DescriptionError: The text is not of the form of a description.
+        @raise DescriptionError: The text has not the form of a description.
         """
         parts = _parts(text)
         keyword, kind = next(parts)
@@ -95,33 +121,30 @@ class Description:
                 description.keywords[keyword] = value
         return description
 
-    def takePositional(self, what: str, convert: Callable[[str], _T]) -> _T:
+    def takePositional(self, name: str, convert: Converter[_T]) -> _T:
         """
         Take the next positional part.
 
-        @param what: What the part is, for the error: C{"PATH"}.
-        @param convert: As in L{takeKeyword}.
-        @raise DescriptionError: There is none, it is empty, or it cannot be
-            converted.
+        @param name: The name of the part, for the error: C{"PATH"}.
+        @param convert: Converts the text of the part.
+        @raise DescriptionError: The part is missing or empty, or its text cannot be
+            used.
         """
         if not self.positional or not self.positional[0]:
-            raise DescriptionError(f"{what} is missing; write {self.kind}:{what}")
+            raise DescriptionError(f"{name} is missing; write {self.kind}:{name}")
         text = self.positional.pop(0)
         try:
             return convert(text)
         except ValueError as error:
             raise DescriptionError(f"{text!r}: {error}") from None
 
-    def takeKeyword(
-        self, keyword: str, convert: Callable[[str], _T], default: _T
-    ) -> _T:
+    def takeKeyword(self, keyword: str, convert: Converter[_T], default: _T) -> _T:
         """
-        Take a keyword.
+        Take a keyword part.
 
-        @param convert: Makes the value of the text; what it raises as
-            L{ValueError} says what would be right.
+        @param convert: Converts the text after the equals sign.
         @param default: The value where the keyword is not given.
-        @raise DescriptionError: The text cannot be converted.
+        @raise DescriptionError: The text cannot be used.
         """
         text = self.keywords.pop(keyword, None)
         if text is None:
@@ -133,7 +156,7 @@ class Description:
 
     def takeRest(self) -> str:
         """
-        Take everything that is left, as a description of its own.
+        Take all parts that are left, as the text of another description.
         """
         parts = [quote(part) for part in self.positional]
         parts += [f"{name}={quote(value)}" for name, value in self.keywords.items()]
@@ -142,10 +165,10 @@ class Description:
 
     def finish(self, known: Iterable[str] = ()) -> None:
         """
-        Make sure that nothing is left.
+        Refuse the parts that are left.
 
-        @param known: The keywords that would have been right, for the error.
-        @raise DescriptionError: A part is left that nobody took.
+        @param known: The keywords that the kind takes, for the error.
+        @raise DescriptionError: A part is left.
         """
         if self.keywords:
             names = ", ".join(f"{name}=" for name in sorted(known)) or "no keyword"
@@ -159,35 +182,32 @@ class Description:
             )
 
 
-def choice(options: Iterable[str]) -> Callable[[str], str]:
+def choice(words: Iterable[str]) -> Converter[str]:
     """
     Make a converter that takes one of a few words.
     """
-    words = tuple(options)
-
-    def convert(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return text
-
-    return convert
+    return mapped({word: word for word in words})
 
 
-def mapped(options: Mapping[str, _T]) -> Callable[[str], _T]:
+def mapped(values: Mapping[str, _T]) -> Converter[_T]:
     """
-    Make a converter that takes one of a few words and gives what it stands for.
+    Make a converter that takes one of a few words, and returns the value of the word.
+
+        >>> mapped({"none": 0, "always": 1})("always")
+        1
     """
-    oneOf = choice(options)
 
     def convert(text: str) -> _T:
-        return options[oneOf(text)]
+        if text not in values:
+            raise ValueError(f"must be one of {', '.join(values)}")
+        return values[text]
 
     return convert
 
 
 def portNumber(text: str) -> int:
     """
-    Convert the number of a port; 0 lets the system choose one.
+    Convert the number of a port; 0 lets the system choose a port.
     """
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise ValueError("a port is a number from 0 to 65535")
@@ -198,18 +218,15 @@ def fileMode(text: str) -> int:
     """
     Convert the permissions of a file, as C{chmod} takes them: C{660}.
     """
-    if not (text.isascii() and text.isdigit()) or len(text) > 4:
+    if not re.fullmatch("[0-7]{1,4}", text):
         raise ValueError("a mode is up to four octal digits, such as 660")
-    try:
-        return int(text, 8)
-    except ValueError:
-        raise ValueError("a mode is up to four octal digits, such as 660") from None
+    return int(text, 8)
 
 
 def sizeInBytes(text: str) -> int:
     """
-    Convert a size: a number of bytes, or of C{K}, C{M} or C{G} of them (1024,
-    1024², 1024³).
+    Convert a size: a number of bytes, or a number with the suffix C{K}, C{M} or C{G}
+    (1024, 1024² or 1024³ bytes).
     """
     number, shift = text, 0
     if text[-1:] in _SHIFTS:
@@ -217,6 +234,3 @@ def sizeInBytes(text: str) -> int:
     if not (number.isascii() and number.isdigit()) or int(number) == 0:
         raise ValueError("a size is a number of bytes, or such as 512K, 16M, 1G")
     return int(number) << shift
-
-
-_SHIFTS = {"K": 10, "M": 20, "G": 30}

@@ -4,8 +4,11 @@ Tests for L{logrecv.backoff}.
 
 from __future__ import annotations
 
+import doctest
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv import backoff as module
 from logrecv.backoff import MAX_DELAY, Backoff, withoutJitter
 
 
@@ -42,3 +45,10 @@ class BackoffTests(SynchronousTestCase):
         delays = [backoff.delayAfter(failures) for failures in (1, 2, 3, 4, 10**6)]
         self.assertEqual(delays, [1, 2, 4, 5, 5])
         self.assertEqual(backoff.nextDelay(), 1)
+
+    def test_examples(self) -> None:
+        """
+        The example gives the result that it shows.
+        """
+        results = doctest.testmod(module)
+        self.assertEqual((results.failed, results.attempted), (0, 4))

@@ -4,10 +4,12 @@ Tests for L{logrecv.descriptions}.
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv import descriptions
 from logrecv.descriptions import (
     Description,
     choice,
@@ -194,3 +196,16 @@ class ConverterTests(RefusingTestCase):
         self.assertEqual(sizes, [1, 512 * 1024, 16 * 1024**2, 2 * 1024**3])
         for text in ("", "0", "0K", "K", "-1", "1.5M", "16MB", "16m", "1 K", "x"):
             self.assertRefused("a size is a number of bytes", sizeInBytes, text)
+
+
+class ExampleTests(SynchronousTestCase):
+    """
+    The examples in the docstrings.
+    """
+
+    def test_examples(self) -> None:
+        """
+        Each example gives the result that it shows.
+        """
+        results = doctest.testmod(descriptions)
+        self.assertEqual((results.failed, results.attempted), (0, 8))

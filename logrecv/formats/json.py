@@ -16,10 +16,10 @@ _encoder = Encoder()
 def encodeJSON(batch: Sequence[Record]) -> bytes:
     r"""
     Write a batch in the format C{json}.  The keys of an object are the fields of
-    L{Record}, in their order::
+    L{Record}, in their order.
 
         >>> encodeJSON([record])
-        b'{"time":"2026-11-22T10:30:00.123000Z","name":"app","message":"done",…}\n'
+        b'{"time":"2026-11-22T10:30:00.123000Z","created":1795343400.123,...}\n'
     """
     return _encoder.encode_lines(batch)
 

@@ -235,10 +235,10 @@ class _Pretty:
 def makePretty(color: bool = True) -> Format:
     r"""
     Make the format C{pretty}: local time of day, level, logger, message, extras as
-    C{key=value} and the source of the record, in about 120 columns::
+    C{key=value} and the source of the record, in about 120 columns.
 
         >>> makePretty(color=False)([record])
-        b'16:00:00.123 INFO     app.jobs           done  4242\n'
+        b'16:00:00.123 INFO     app.jobs           done  192.0.2.7 \xc2\xb7 4242\n'
 
     Parts of the source that go without saying are left out: a peer on this machine,
     C{MainProcess}, C{MainThread}, the name that asyncio gave a task.  From WARNING

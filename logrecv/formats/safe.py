@@ -77,7 +77,7 @@ def isPlain(text: str) -> bool:
 
 def oneLine(text: str) -> str:
     r"""
-    Escape a text, so that it is safe to show within a line::
+    Escape a text, so that it is safe to show within a line.
 
         >>> oneLine("\x1b[2Jfour\nlines")
         '\\x1b[2Jfour\\nlines'

@@ -34,7 +34,7 @@ def _furtherLines(record: Record, ofMessage: bool) -> Iterator[str]:
 @cache
 def makeText(template: str = DEFAULT_TEMPLATE) -> Format:
     r"""
-    Make the format C{text} of a template as C{logging.Formatter} takes templates::
+    Make the format C{text} of a template as C{logging.Formatter} takes templates.
 
         >>> makeText("%(levelname)s %(name)s: %(message)s")([record])
         b'INFO app.jobs: done\n'
