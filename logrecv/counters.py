@@ -108,7 +108,7 @@ class QuarantineTally:
         Count a payload that was written.
 
         @param reason: One of the constants of L{logrecv.wire.errors}, or
-            L{logrecv.quarantine.service.REFUSED}.
+            L{logrecv.reasons.REFUSED}.
         """
         self.kept[reason] = self.kept.get(reason, 0) + 1
 

@@ -6,8 +6,8 @@ separate parts.  The first equals sign of a part makes the part a keyword.  A ba
 quotes the character after it.
 
 Converters make values of the texts of parts.  A converter is a function that takes the
-text and raises L{ValueError} where it cannot be used; the message of the error says
-what is right: C{"a port is a number from 0 to 65535"}.
+text and raises L{ValueError} where it cannot be used, with a message that says the
+right form: C{"a port is a number from 0 to 65535"}.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SHIFTS: Final = {"K": 10, "M": 20, "G": 30}
 
 class DescriptionError(ValueError):
     """
-    A description that cannot be used.  The message says in one line what is wrong and
-    what is right.
+    A description that cannot be used.  The message names the mistake and the right form
+    in one line.
     """
 
 

@@ -73,7 +73,7 @@ class FromTextTests(RefusingTestCase):
 
     def test_refused(self) -> None:
         """
-        What has not the form of a description is refused.
+        A text that has not the form of a description is refused.
         """
         for text, part in [
             ("", "it begins with no kind"),
@@ -121,7 +121,7 @@ class TakingTests(RefusingTestCase):
 
     def test_keywordRefused(self) -> None:
         """
-        The error names keyword and value, and says what would be right.
+        The error names keyword and value, and says the right form.
         """
         take = Description.fromText("k:port=x").takeKeyword
         self.assertRefused("port=x: a port is a number", take, "port", portNumber, 1)
@@ -141,7 +141,7 @@ class TakingTests(RefusingTestCase):
 
     def test_finish(self) -> None:
         """
-        What nobody took is refused, with the keywords that there are.
+        A part that nobody took is refused, with the keywords that there are.
         """
         description = Description.fromText("k:color=red")
         self.assertRefused(
@@ -167,7 +167,7 @@ class ConverterTests(RefusingTestCase):
 
     def test_mapped(self) -> None:
         """
-        What a word stands for.
+        A word gives its value.
         """
         self.assertEqual(mapped({"one": 1})("one"), 1)
         self.assertRefused("must be one of one", mapped({"one": 1}), "two")

@@ -19,8 +19,8 @@ class UsableDirectoryTests(SynchronousTestCase):
 
     def test_usable(self) -> None:
         """
-        A directory that is there can be used, and one that can be made; it is
-        not made yet.
+        A directory that exists can be used, and a directory that can be made; the check
+        does not make it.
         """
         directory = self.mktemp()
         self.assertEqual(usableDirectory(directory), os.path.abspath(directory))

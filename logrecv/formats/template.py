@@ -244,8 +244,8 @@ class Template:
         Compile a template.
 
         @param text: One line with C{%(name)s} conversions.
-        @raise ValueError: The template cannot be used.  The text of the error is
-            one line and says what is wrong and what is right.
+        @raise ValueError: The template cannot be used.  The message names the mistake
+            and the right form in one line.
         """
         if text.splitlines() != [text]:
             # On a second line a client's text could begin, and pass for a record.

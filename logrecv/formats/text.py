@@ -51,8 +51,8 @@ def makeText(template: str = DEFAULT_TEMPLATE) -> Format:
     @param template: One line with C{%(name)s} conversions.
     @return: The format.  The same template gives the same object, so that outputs
         can share the work of encoding.
-    @raise ValueError: The template cannot be used.  The text of the error is one
-        line and says what is wrong and what is right.
+    @raise ValueError: The template cannot be used.  The message names the mistake and
+        the right form in one line.
     """
     compiled = Template.compile(template)
     skeleton, fields = compiled.skeleton, compiled.fields

@@ -122,7 +122,7 @@ class DatagramSender:
 
     def finish(self) -> None:
         """
-        Find out whether nobody listened: nothing else can be known.
+        Fail if nobody listened: nothing else can be known.
         """
         if self._socket is not None:
             with self._socket:

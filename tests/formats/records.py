@@ -111,7 +111,7 @@ class InZoneTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Set the time zone to one that is never UTC.
+        Set a time zone that is never UTC.
         """
         before = os.environ.get("TZ")
 

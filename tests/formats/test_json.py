@@ -21,8 +21,8 @@ class JSONTests(SynchronousTestCase):
 
     def test_keys(self) -> None:
         """
-        The keys are the fields of the record in their order; what is L{None}
-        is left out.
+        The keys are the fields of the record in their order; a field that is L{None} is
+        left out.
         """
         record = Record(time="T", message="m", name="n", received=ORIGIN)
         self.assertEqual(

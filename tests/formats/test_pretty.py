@@ -77,8 +77,7 @@ class PrettyTests(InZoneTestCase):
 
     def test_unknown(self) -> None:
         """
-        What is not known of level and logger is a dash; a level without a name
-        is its number.
+        An unknown level or logger is a dash; a level without a name is its number.
         """
         [line] = self.pretty(name=None, levelname=None, levelno=None)
         self.assertTrue(line.startswith("16:00:00.123 -        -     "), line)
@@ -150,8 +149,8 @@ class PrettyTests(InZoneTestCase):
 
     def test_levelsDiffer(self) -> None:
         """
-        Each of the five levels has a colour of its own, and what was raised
-        stands out from the rest of a traceback.
+        Each of the five levels has a colour of its own, and the exception stands out
+        from the rest of a traceback.
         """
         looks = set()
         for name, number in [("A", 10), ("B", 20), ("C", 30), ("D", 40), ("E", 50)]:

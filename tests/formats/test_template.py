@@ -26,7 +26,7 @@ class TemplateTests(InZoneTestCase):
 
     def test_asFormatter(self) -> None:
         """
-        A template of any standard attributes gives what C{logging.Formatter}
+        A template of any standard attributes gives the text that C{logging.Formatter}
         gives.
         """
         template = (
@@ -66,7 +66,7 @@ class TemplateTests(InZoneTestCase):
 
     def test_missing(self) -> None:
         """
-        What a record does not have is a dash as wide as the template wants it,
+        An attribute that a record lacks is a dash as wide as the template wants,
         whatever the conversion.
         """
         self.assertEqual(
@@ -90,8 +90,8 @@ class TemplateTests(InZoneTestCase):
 
     def test_refused(self) -> None:
         """
-        A template that cannot be used is refused in one line that says what is
-        wrong and what would be right.
+        A template that cannot be used is refused in one line that names the mistake and
+        the right form.
         """
         cases = {
             "": "one line",

@@ -97,7 +97,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What cannot be used is refused in one line.
+        A description that cannot be used is refused in one line.
         """
         for text, message in [
             ("forward:http", "write forward:http:HOST:PORT"),

@@ -92,7 +92,7 @@ class SegmentsTests(SynchronousTestCase):
 
     def test_private(self) -> None:
         """
-        Nobody else can read what is kept: rejected payloads may hold anything.
+        Nobody else can read the files: rejected payloads may hold anything.
         """
         self.segments.write(makeEntry())
         [name] = self.names()
@@ -117,8 +117,8 @@ class SegmentsTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """
-        All files together never have more bytes than the limit; what goes is
-        the oldest.
+        All files together never have more bytes than the limit; the oldest file goes
+        first.
         """
         for number in range(200):
             self.segments.write(makeEntry(b"%d" % number * 50))
@@ -145,8 +145,8 @@ class SegmentsTests(SynchronousTestCase):
 
     def test_nextProcess(self) -> None:
         """
-        The next process goes on after what the last one has left, and counts
-        it.
+        The next process goes on after the files that the last process has left, and
+        counts their bytes.
         """
         for number in range(40):
             self.segments.write(makeEntry(b"%d" % number))
@@ -161,8 +161,8 @@ class SegmentsTests(SynchronousTestCase):
 
     def test_removed(self) -> None:
         """
-        When the file that is being written was removed, by somebody who has
-        replayed it, what comes goes into a new one.
+        When the file that is being written was removed, by somebody who has replayed
+        it, the next entry goes into a new file.
         """
         self.segments.write(makeEntry(b"replayed"))
         [first] = self.names()
@@ -173,8 +173,8 @@ class SegmentsTests(SynchronousTestCase):
 
     def test_noRoom(self) -> None:
         """
-        Where only a part of an entry can be written, nothing of it stays, and
-        the next one that fits is whole.
+        Where only a part of an entry can be written, nothing of it stays, and the next
+        entry that fits is whole.
         """
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

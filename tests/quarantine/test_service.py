@@ -63,7 +63,7 @@ class QuarantineTests(SynchronousTestCase):
 
     def warnings(self) -> list[str]:
         """
-        Read what the log was told.
+        Read the problems in the log.
         """
         return [event["problem"] for event in self.logged if "problem" in event]
 
@@ -83,8 +83,8 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_keep(self) -> None:
         """
-        What is given is written in its order, and counted by its reason when it
-        is written.
+        Payloads are written in their order, and counted by their reasons when they are
+        written.
         """
         self.keep(b"1", b"2")
         self.keep(b"3", reason="too-complex")
@@ -97,7 +97,7 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_oneWriteAtATime(self) -> None:
         """
-        While the disk is busy, what comes waits for the next write.
+        While the disk is busy, payloads wait for the next write.
         """
         self.keep(b"1", b"2", b"3")
         self.assertEqual(len(self.executor.held), 1)
@@ -109,9 +109,9 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_slowDisk(self) -> None:
         """
-        When more comes than the disk can take, what does not fit into memory is
-        dropped, counted and logged once; when the disk has caught up, the next
-        is kept.
+        When payloads come faster than the disk takes them, payloads that do not fit
+        into memory are dropped and counted, and logged once.  When the disk has caught
+        up, the next payload is kept.
         """
         self.keep(*[bytes(100)] * 1000)
         dropped = self.quarantine.tally.dropped["queue-full"]
@@ -134,7 +134,7 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_largerThanTheLimit(self) -> None:
         """
-        One that is larger than the whole quarantine is dropped, and does not
+        A payload that is larger than the whole quarantine is dropped, and does not
         drive the others out.
         """
         self.keep(b"1", bytes(100_000), b"2")
@@ -144,8 +144,8 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """
-        What cannot be written is dropped and counted, and logged once a minute;
-        when it can be written again, what comes then is kept.
+        A payload that cannot be written is dropped and counted, and logged once a
+        minute.  When the disk can be written again, the next payload is kept.
         """
         os.rmdir(self.directory)
         for _ in range(10):
@@ -166,7 +166,7 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_failureInBetween(self) -> None:
         """
-        What was written before a failure is counted as kept.
+        Payloads that were written before a failure are counted as kept.
         """
         write = self.segments.write
 
@@ -188,7 +188,7 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        Stopping waits for what waits, and closes the file.
+        A stop waits until the waiting payloads are written, and closes the file.
         """
         self.keep(b"1", b"2")
         stopped = self.quarantine.stopService()
@@ -211,8 +211,8 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_stopStuck(self) -> None:
         """
-        A disk that hangs is not waited for for ever: what is not written by
-        then is counted, once.
+        A stop does not wait for ever for a disk that hangs: payloads that are not
+        written by then are counted, once.
         """
         self.keep(b"1", b"2", b"3")
         stopped = self.quarantine.stopService()
@@ -238,8 +238,8 @@ class ThreadTests(TestCase):
 
     def test_thread(self) -> Deferred[None]:
         """
-        What waits is written off the reactor's thread, all of it by the time it
-        is stopped.
+        Payloads are written off the reactor's thread, all of them before the stop is
+        done.
         """
         from twisted.internet import reactor
 
@@ -262,7 +262,7 @@ class ThreadTests(TestCase):
 
 class IntakeTests(SynchronousTestCase):
     """
-    Tests for what L{Intake} gives to a quarantine.
+    Tests for the payloads that L{Intake} gives to a quarantine.
     """
 
     def setUp(self) -> None:
@@ -280,8 +280,8 @@ class IntakeTests(SynchronousTestCase):
 
     def test_everyWay(self) -> None:
         """
-        A payload of which no record can be made is kept byte for byte with the
-        time, the way, the sender and the reason; what became a record is not.
+        A payload of which no record can be made is kept byte for byte with the time,
+        the way, the sender and the reason; a payload that became a record is not.
         """
         self.intake.framesReceived([makePickle(), b"\xff", b"}."], "1.2.3.4:5")
         self.intake.datagramsReceived([b"\xfe", makePickle()], "1.2.3.4:6")
@@ -302,7 +302,7 @@ class IntakeTests(SynchronousTestCase):
 
     def test_notWhole(self) -> None:
         """
-        Of what an input could not get whole there is nothing to keep.
+        A payload that an input could not get whole is not kept.
         """
         self.intake.reject("tcp", "too-long", 3)
         self.assertEqual(os.listdir(self.directory), [])

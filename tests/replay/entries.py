@@ -27,7 +27,7 @@ def replay(*arguments: str) -> tuple[int, str, str]:
     """
     Replay.
 
-    @return: The exit status, the report, and what was complained about.
+    @return: The exit status, the report, and the errors.
     """
     options = ReplayOptions()
     options.parseOptions(arguments)

@@ -127,9 +127,9 @@ class ServiceTests(TestCase):
 
     async def test_byteForByte(self) -> None:
         """
-        Payloads that are rejected again lie in the quarantine again, for the
-        same reasons and byte for byte; those that are answered count as failed,
-        each with the place where it stands and the answer.
+        Payloads that are rejected again lie in the quarantine again, for the same
+        reasons and byte for byte; forms and JSON, which are answered, count as failed,
+        each with its file and line and the answer.
         """
         entries = [
             makeEntry("tcp", bytes(range(256))),
@@ -156,7 +156,7 @@ class ServiceTests(TestCase):
 
     async def test_ownQuarantine(self) -> None:
         """
-        What the service rejects again it adds to the file that is read; each
+        The service adds payloads that it rejects again to the file that is read; each
         payload is sent once all the same.
         """
         await self.replayOwn(QUARANTINE_SIZE)
@@ -169,7 +169,7 @@ class ServiceTests(TestCase):
 
     async def replayOwn(self, limit: int) -> None:
         """
-        Replay what the service itself has in quarantine.
+        Replay the quarantine of the receiving service itself.
 
         @param limit: The bytes that its quarantine may have meanwhile.
         """
@@ -204,8 +204,8 @@ class ServiceTests(TestCase):
 
     async def test_reason(self) -> None:
         """
-        With C{--reason} only what was rejected for it is sent; the rest is
-        named in the report.
+        With C{--reason} only payloads that were rejected for this reason are sent; the
+        report counts the others.
         """
         writeEntries(
             self.path,
@@ -224,7 +224,7 @@ class ServiceTests(TestCase):
 
     async def test_onlyWhereNamed(self) -> None:
         """
-        With one way named, what came by the others is not sent anywhere.
+        With one way named, payloads that came another way are not sent anywhere.
         """
         writeEntries(
             self.path,

@@ -34,8 +34,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_usage(self) -> None:
         """
-        C{logrecv replay} refuses what it cannot use with one line that names
-        it, before anything is sent.
+        C{logrecv replay} refuses a bad command line with one line that names the
+        mistake, before anything is sent.
         """
         good = writeEntries(self.mktemp(), makeEntry("tcp", b"x"))
         for arguments, expected in [

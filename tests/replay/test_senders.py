@@ -91,8 +91,8 @@ class FailureTests(SynchronousTestCase):
 
     def test_connectionBroken(self) -> None:
         """
-        When the connection breaks nobody knows what has arrived: all of it
-        counts as failed.
+        When the connection breaks nobody knows which payloads have arrived: all of them
+        count as failed.
         """
 
         def answer(connection: socket.socket) -> None:
@@ -117,7 +117,7 @@ class FailureTests(SynchronousTestCase):
 
         def answer(connection: socket.socket) -> None:
             """
-            Answer with what the test says.
+            Give the next answer of the test.
             """
             while not connection.recv(65536).endswith(b"end"):
                 pass

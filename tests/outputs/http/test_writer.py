@@ -35,7 +35,7 @@ from logrecv.testing import MemorySink, makeRecord
 
 class Receiver(Resource):
     """
-    Answers as it is told, and remembers what it was sent.
+    Gives the answers of the test, and remembers the requests.
     """
 
     isLeaf = True
@@ -158,8 +158,8 @@ class WriterTests(WriterTestCase):
 
     def test_retried(self) -> None:
         """
-        What is not taken is sent again under the same name, with delays that
-        grow; it is said once.
+        A batch that is not taken is sent again under the same name, with delays that
+        grow; the failure is logged once.
         """
         for status in (500, 503, 401, 403, 404, 405, 415, 302):
             self.receiver.answers.append(status)
@@ -200,7 +200,7 @@ class WriterTests(WriterTestCase):
 
     def test_noAnswer(self) -> None:
         """
-        A receiver that does not answer is like one that is not there.
+        A receiver that does not answer is like a receiver that is not there.
         """
         self.network.silent = True
         self.makeSink().deliver([makeRecord("a")])
@@ -212,8 +212,8 @@ class WriterTests(WriterTestCase):
 
     def test_failover(self) -> None:
         """
-        The next receiver is tried at once, and stays the one that is sent to;
-        there is a delay when none takes it.
+        The next receiver is tried at once, and stays the present receiver; there is a
+        delay when no receiver takes the batch.
         """
         other = Receiver()
         self.network.agents[3] = RequestTraversalAgent(other)
@@ -257,7 +257,7 @@ class WriterTests(WriterTestCase):
 
     def test_tooLarge(self) -> None:
         """
-        So is one that is too large.
+        A batch that is too large is divided, too.
         """
         self.receiver.answers = [413]
         self.makeSink().deliver([makeRecord("a"), makeRecord("b")])
@@ -266,7 +266,7 @@ class WriterTests(WriterTestCase):
 
     def test_dividedAndDown(self) -> None:
         """
-        What was taken of a batch is not sent again where the rest fails.
+        The part of a batch that was taken is not sent again when the rest fails.
         """
         self.receiver.answers = [400, 204, 500]
         self.makeSink().deliver([makeRecord("a"), makeRecord("b")])
