@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from logrecv.formats.text import makePretty
+from logrecv.formats.pretty import makePretty
 from logrecv.record import Origin, Record
 
 #: Pixels: of a character, of a line, and around the text.
