@@ -4,10 +4,8 @@ Tests of L{logrecv.wire.attributes}.
 
 from __future__ import annotations
 
-import ast
 import gzip
 import json
-import logging
 import pickle
 from base64 import b64decode
 from collections.abc import Iterator
@@ -21,77 +19,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.reasons import NOT_A_RECORD
-from logrecv.record import Origin, Record
+from logrecv.record import Record
 from logrecv.wire import attributes as fields
 from logrecv.wire import values
-from logrecv.wire.attributes import makeRecord, mergeMessage
+from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms import decode as forms
 from logrecv.wire.pickled import machine as pickles
 from logrecv.wire.pickled.machine import Call, Global
+from tests.wire.samples import ORIGIN, SIZE, STOCK, FieldTestCase, make
 
 CAPTURES = Path(__file__).parent.parent / "data" / "wire"
-
-ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
-
-#: The length of the payload that the tests' attributes come in, in bytes,
-#: unless they say otherwise.
-SIZE = 1000
-
-#: What a stock handler sends.
-STOCK: dict[str, object] = {
-    "name": "app.module",
-    "msg": "hello",
-    "args": None,
-    "levelname": "INFO",
-    "levelno": 20,
-    "pathname": "/srv/app/module.py",
-    "filename": "module.py",
-    "module": "module",
-    "exc_info": None,
-    "exc_text": None,
-    "stack_info": None,
-    "lineno": 123,
-    "funcName": "login",
-    "created": 1795340750.25,
-    "msecs": 250.0,
-    "relativeCreated": 44.5,
-    "thread": 140346917493632,
-    "threadName": "MainThread",
-    "processName": "MainProcess",
-    "process": 30741,
-    "taskName": None,
-}
-
-
-def make(**attributes: object) -> Record:
-    """
-    Make a record of some attributes, and check that it can be written.
-    """
-    record = makeRecord(attributes, ORIGIN, SIZE)
-    written = msgspec.json.encode(record)
-    assert b"\n" not in written
-    assert msgspec.json.decode(written)["message"] == record.message
-    return record
-
-
-def rendered(template: str, args: Any) -> str:
-    """
-    Render a message as a LogRecord does.
-    """
-    record = logging.LogRecord("app", 20, "app.py", 1, template, (), None)
-    if isinstance(args, tuple) and isinstance(args[0], dict):
-        (args,) = args
-    record.args = args
-    return record.getMessage()
-
-
-def subclassed(base: str, value: object) -> Call:
-    """
-    Make the placeholder of an instance of a subclass of a built-in class.
-    """
-    function = Global("copy_reg", "_reconstructor")
-    return Call(function, (Global("app", "Sub"), Global("__builtin__", base), value))
 
 
 class CapturesTests(SynchronousTestCase):
@@ -248,105 +186,10 @@ class CapturesTests(SynchronousTestCase):
         self.assertEqual(seen, set(expected))
 
 
-class TypesTests(SynchronousTestCase):
+class TypesTests(FieldTestCase):
     """
     Tests for the types of standard attributes.
     """
-
-    def assertField(
-        self, name: str, sent: object, kept: object, repaired: bool
-    ) -> Record:
-        """
-        Check what becomes of an attribute, in a stock record and without one.
-        """
-        for others in (STOCK, {"msg": "a", "args": None}):
-            record = make(**{**others, name: sent})
-            value = getattr(record, name)
-            self.assertEqual((value, type(value)), (kept, type(kept)), (name, sent))
-            expected = [name] if repaired else None
-            self.assertEqual(record.repaired, expected, (name, sent))
-            self.assertIsNone(record.extra)
-        return record
-
-    def test_text(self) -> None:
-        """
-        Text is kept, and the byte strings of Python 2 are text if they are
-        UTF-8.
-        """
-        for name in ("name", "levelname", "pathname", "threadName", "stack_info"):
-            for sent, kept, repaired in (
-                ("żółć\0\n", "żółć\0\n", False),
-                ("", "", False),
-                ("żółć".encode(), "żółć", False),
-                (subclassed("unicode", "a"), "a", False),
-                (b"\xff\xc5\xbc", "\\xffż", True),
-                (bytearray(b"ab"), "ab", True),
-                ("a\udcff", "a\\udcff", True),
-                (7, "7", True),
-                (True, "true", True),
-                (float("nan"), "nan", True),
-                (["a", {"b": 1}], '["a",{"b":1}]', True),
-                (Global("app", "f"), '{"$class":"app.f"}', True),
-            ):
-                self.assertField(name, sent, kept, repaired)
-
-    def test_integers(self) -> None:
-        """
-        Integers are those of 64 bits; what can only mean one is one.
-        """
-        for name in ("lineno", "process", "thread"):
-            for sent, kept, repaired in (
-                (0, 0, False),
-                (-(2**63), -(2**63), False),
-                (2**64 - 1, 2**64 - 1, False),
-                (subclassed("int", 7), 7, False),
-                (-(2**63) - 1, None, True),
-                (2**64, None, True),
-                (7.0, 7, True),
-                (7.5, None, True),
-                (1e300, None, True),
-                (float("nan"), None, True),
-                (float("inf"), None, True),
-                ("7", 7, True),
-                (" -7 ", -7, True),
-                (b"7", 7, True),
-                ("7.0", 7, True),
-                ("7.5", None, True),
-                ("", None, True),
-                ("seven", None, True),
-                ("1_0", None, True),
-                ("\u0663", None, True),
-                ("9" * 10**6, None, True),
-                (True, None, True),
-                ([7], None, True),
-                (Call(Global("app", "Level"), (7,)), 7, True),
-                (Call(Global("app", "Level"), (True,)), None, True),
-                (Call(Global("app", "Level"), (7, 8)), None, True),
-            ):
-                self.assertField(name, sent, kept, repaired)
-
-    def test_floats(self) -> None:
-        """
-        Floats are finite; integers are floats.
-        """
-        for name in ("msecs", "relativeCreated"):
-            for sent, kept, repaired in (
-                (1.5, 1.5, False),
-                (-7, -7.0, False),
-                (subclassed("float", 1.5), 1.5, False),
-                (float("nan"), None, True),
-                (float("-inf"), None, True),
-                (10**400, None, True),
-                ("1.5", 1.5, True),
-                ("-1e3", -1000.0, True),
-                (".5", 0.5, True),
-                ("1e999", None, True),
-                ("nan", None, True),
-                ("0x1p3", None, True),
-                (False, None, True),
-                ({}, None, True),
-            ):
-                self.assertField(name, sent, kept, repaired)
 
     def test_created(self) -> None:
         """
@@ -441,90 +284,12 @@ class MessageTests(SynchronousTestCase):
     Tests for the message.
     """
 
-    def test_merged(self) -> None:
-        """
-        Template and arguments are merged as a LogRecord does it, whether the
-        arguments come as such or as their text.
-        """
-        for template, args in (
-            ("user %s from %s took %d ms", ("alice", "10.0.0.1", 42)),
-            ("%(who)s did %(n)05d", {"who": "bob", "n": 7}),
-            ("%s", ({"a": 1},)),
-            ("%s and %%", ("x",)),
-            ("%r %a", ("é", "é")),
-            ("%s %r", (None, True)),
-            ("%-10s|%+.3f|%#x|%e|%g|%c", ("a", 3.14159, 255, 1e300, 2.5, "z")),
-            ("%f", (1e300,)),
-            ("%s", ([1, (2,), {"a": b"\xff"}],)),
-            ("%s", ({1: 5, None: 6},)),
-            ("%(a)s %(a)s", {"a": "x" * 500}),
-            ("%s", ("",)),
-            ("%s", (2**70,)),
-            ("%999d", (1,)),
-        ):
-            expected = rendered(template, args)
-            for sent in (args, repr(args)):
-                record = make(msg=template, args=sent)
-                self.assertEqual(record.message, expected, template)
-                self.assertEqual(record.msg, template)
-                self.assertEqual(record.args, repr(args))
-                self.assertIsNone(record.repaired)
-
-    def test_list(self) -> None:
-        """
-        The array that a JSON client sends is a sequence of arguments, or one
-        mapping.
-        """
-        self.assertEqual(make(msg="%s-%d", args=["a", 7]).message, "a-7")
-        self.assertEqual(make(msg="%(a)s", args=[{"a": 7}]).message, "7")
-        self.assertEqual(make(msg="%s", args=[[7]]).message, "[7]")
-
-    def test_noArguments(self) -> None:
-        """
-        Without arguments the template is the message, whatever is in it.
-        """
-        nothing: tuple[object, ...] = (None, (), [], {}, "", "()", "{}")
-        for args in nothing:
-            record = make(msg="100% %s", args=args)
-            self.assertEqual(record.message, "100% %s")
-            self.assertEqual((record.msg, record.args), (None, None))
-            self.assertIsNone(record.repaired)
-
     def test_sameAsTemplate(self) -> None:
         """
         The template is left out where the message is the same.
         """
         record = make(msg="same", args={"unused": 1})
         self.assertEqual((record.msg, record.args), (None, None))
-
-    def test_unmergeable(self) -> None:
-        """
-        Template and arguments are both kept where they cannot be merged.
-        """
-        for template, args, text in (
-            ("%s", ("a", "b"), "('a', 'b')"),
-            ("%d", ("a",), "('a',)"),
-            ("%(b)s", {"a": 1}, "{'a': 1}"),
-            ("100%", (1,), "(1,)"),
-            ("%y", (1,), "(1,)"),
-            ("%s", 7, "7"),
-            ("%s", "(<object at 0x7f>,)", "(<object at 0x7f>,)"),
-            ("plain", "gibberish", "gibberish"),
-            ("%*d", (5, 1), "(5, 1)"),
-            ("%.*f", (5, 1), "(5, 1)"),
-            ("%1000d", (1,), "(1,)"),
-            ("%.1000f", (1,), "(1,)"),
-            ("%((a))s", {"(a)": 1}, "{'(a)': 1}"),
-            ("%c", (0x110000,), "(1114112,)"),
-            ("%d", (float("inf"),), "(inf,)"),
-            ("%s", (Global("app", "f"),), '[{"$class":"app.f"}]'),
-            ("%s", b"\xff", "\\xff"),
-        ):
-            record = make(msg=template, args=args)
-            self.assertEqual(record.message, template)
-            self.assertEqual(record.msg, template)
-            self.assertEqual(record.args, text)
-            self.assertIn("message", record.repaired or ())
 
     def test_sent(self) -> None:
         """
@@ -586,112 +351,6 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(record.message, "\\udcff")
         self.assertEqual(record.args, "('\\udcff',)")
         self.assertEqual(record.repaired, ["message"])
-
-    def test_bounded(self) -> None:
-        """
-        What a message takes is in proportion to the payload, whatever the
-        template asks for, and it is not rendered to find out.
-        """
-        deep: object = ()
-        for _ in range(40):
-            deep = (deep, deep)
-        cyclic: list[object] = []
-        cyclic.append(cyclic)
-        for template, args in (
-            ("%999d" * 200, (1,) * 200),
-            ("%(a)999s" * 1000, {"a": 1}),
-            ("%(a)s" * 100, {"a": "x" * 1000}),
-            ("%(a)r" * 100, {"a": "\0" * 1000}),
-            ("%(a).999f" * 100, {"a": 1.5}),
-            ("%s", (deep,)),
-            ("%s", (cyclic,)),
-            ("%s", (["x" * SIZE] * 100,)),
-            ("%s", (10**10000,)),
-            ("%s", ([0] * values.LITERAL_VALUES,)),
-            ("%1000000000d", (1,)),
-            ("%0*d", (10**9, 1)),
-        ):
-            record = make(msg=template, args=args)
-            self.assertEqual((record.message, record.msg), (template, template))
-            self.assertEqual(record.repaired, ["message"])
-            self.assertLess(
-                len(record.args or ""), values.RENDERED_PER_BYTE * SIZE + 10**5
-            )
-
-    def test_shortTemplates(self) -> None:
-        """
-        What goes the short way to be merged cannot become long: no conversion there
-        makes more than a little of its argument.
-        """
-        for template, args in (
-            ("%99d", "(1,)"),
-            ("%.99f", "(1.5,)"),
-            ("%-5i%%%r", "(1, 'a')"),
-            ("%s" * 300, repr(("x",) * 300)),
-        ):
-            self.assertTrue(fields._isSimple(template), template)
-            self.assertEqual(
-                mergeMessage(template, args, SIZE), template % ast.literal_eval(args)
-            )
-        for template in (
-            *("%100d", "%.100f", "%*d", "%(a)s", "%c", "%", "%5%", "%ld"),
-            "%s" * values.PLAIN_LENGTH,
-        ):
-            self.assertFalse(fields._isSimple(template), template)
-
-    def test_longest(self) -> None:
-        """
-        A message up to the bound is merged, and none past it.
-        """
-        longest = fields.MERGED_PER_BYTE * SIZE + fields.MERGED_FLOOR
-        template = "%(a)s" * 6
-        for length, args in (
-            (longest, {"a": "x" * (longest // 6)}),
-            (longest + 6, {"a": "x" * (longest // 6 + 1)}),
-        ):
-            if length <= longest:
-                self.assertEqual(len(mergeMessage(template, args, SIZE)), longest)
-            else:
-                self.assertRaises(ValueError, mergeMessage, template, args, SIZE)
-
-    def test_genuineLong(self) -> None:
-        """
-        A long argument is merged, as itself and as a client shows it.
-        """
-        for text in ("x" * 10**5, "\u65e5" * 10**5, "'\"\n" * 10**4):
-            args = (text, 7)
-            record = makeRecord({"msg": "%s %d", "args": repr(args)}, ORIGIN, 10**5)
-            self.assertEqual(record.message, f"{text} 7")
-
-    @settings(max_examples=150, derandomize=True)
-    @given(
-        st.lists(
-            st.sampled_from(
-                ["%s", "%d", "%(a)r", "%5.2f", "%%", "%", "(", ")", "x", "*"]
-            )
-        ).map("".join),
-        st.lists(
-            st.none() | st.integers() | st.floats() | st.text() | st.binary(),
-            min_size=1,
-            max_size=4,
-        ).map(tuple)
-        | st.dictionaries(st.just("a"), st.integers() | st.text(), min_size=1),
-    )
-    def test_asLogRecords(self, template: str, args: Any) -> None:
-        """
-        The message is the one of a LogRecord; where that has none, or one that
-        is not taken here, the template and the arguments are kept.
-        """
-        record = make(msg=template, args=args)
-        try:
-            message = rendered(template, args)
-        except Exception:
-            message = None
-        if record.repaired is None:
-            self.assertEqual(record.message, message)
-        else:
-            self.assertEqual(record.msg, template)
-            self.assertIsNotNone(record.args)
 
 
 class ExceptionTests(SynchronousTestCase):
@@ -827,7 +486,7 @@ class RecordTests(SynchronousTestCase):
     def test_sharedText(self) -> None:
         """
         One text in many attributes takes no more than is in proportion to the
-        payload, short way or long.
+        payload, on the fast path and on the slow path.
         """
         text = "\0" * 10 * SIZE
         texts = {name: text for name, value in STOCK.items() if type(value) is str}
@@ -836,6 +495,12 @@ class RecordTests(SynchronousTestCase):
             bound = values.RENDERED_PER_BYTE * SIZE + values.RENDERED_FLOOR
             self.assertLess(len(msgspec.json.encode(record)), bound + 2000)
             self.assertIn("name", record.repaired or ())
+
+
+class AnyRecordTests(SynchronousTestCase):
+    """
+    Tests with generated attributes.
+    """
 
     stock = st.fixed_dictionaries(
         {
@@ -873,12 +538,12 @@ class RecordTests(SynchronousTestCase):
         st.sets(st.sampled_from(sorted(STOCK)), max_size=2),
         stock,
     )
-    def test_shortWay(self, changed: set[str], attributes: dict[str, object]) -> None:
+    def test_samePaths(self, changed: set[str], attributes: dict[str, object]) -> None:
         """
-        The short way, where it is taken, comes to the same as the long one.
+        The fast path, where it is taken, comes to the same as the slow path.
         """
         extras = {name: attributes[name] for name in attributes if name not in STOCK}
         sent = {**STOCK, **extras, **{name: attributes[name] for name in changed}}
         self.assertEqual(
-            makeRecord(sent, ORIGIN, SIZE), fields._anyRecord(sent, ORIGIN, SIZE)
+            makeRecord(sent, ORIGIN, SIZE), fields._repairedRecord(sent, ORIGIN, SIZE)
         )

@@ -1,11 +1,11 @@
 """
-Forms of C{HTTPHandler} to records.
+Records from the forms of stock C{HTTPHandler}s, on a fast path.
 
 A stock handler of Python 3 writes the attributes of a record always in the same
-order.  The short way takes just that order, and what has nothing to repair; it
-bounds nothing but the message, as all else is no larger than the form.  Where
-anything is different, L{parseForm} and L{makeRecord} read the form from the
-beginning.
+order.  The fast path reads a form in just that order, in which no value needs
+repair.  It bounds only the message, since everything else is no larger than the
+form.  Any other form takes the slow path, from the beginning: L{parseForm} and
+L{makeRecord}.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from functools import lru_cache
 from typing import Final
 
 from logrecv.record import JSONValue, Origin, Record
-from logrecv.wire.attributes import MERGE_ERRORS, STANDARD, makeRecord, mergeMessage
+from logrecv.wire.attributes import STANDARD, makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.decode import FIELDS, parseForm, unquote
+from logrecv.wire.messages import MERGE_ERRORS, mergeMessage
 from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import (
     BYTES_PER_CHARACTER,
@@ -30,50 +31,70 @@ _TEXT: Final = rb"([^&]*+)"
 _INTEGER: Final = rb"(-?[0-9]{1,18}+)"
 _INTEGER_OR_NONE: Final = rb"(-?[0-9]{1,18}+|None)"
 #: A number as C{str} writes it, and no infinity.  A plus sign would be a space.
-_FLOAT: Final = rb"(-?[0-9]{1,20}+(?:\.[0-9]{1,20}+)?(?:e-?[0-9]{1,2}+)?)"
+_REAL: Final = rb"(-?[0-9]{1,20}+(?:\.[0-9]{1,20}+)?(?:e-?[0-9]{1,2}+)?)"
 
+#: The attributes of every record, in the order in which a handler writes them,
+#: and the patterns of their values.
+PATTERNS: Final = {
+    "name": _TEXT,
+    "msg": _TEXT,
+    "args": _TEXT,
+    "levelname": _TEXT,
+    "levelno": _INTEGER,
+    "pathname": _TEXT,
+    "filename": _TEXT,
+    "module": _TEXT,
+    "exc_info": _TEXT,
+    "exc_text": _TEXT,
+    "stack_info": _TEXT,
+    "lineno": _INTEGER,
+    "funcName": _TEXT,
+    "created": _REAL,
+    "msecs": _REAL,
+    "relativeCreated": _REAL,
+    "thread": _INTEGER_OR_NONE,
+    "threadName": _TEXT,
+    "processName": _TEXT,
+    "process": _INTEGER_OR_NONE,
+}
+
+#: A form: the attributes above; C{taskName}, since Python 3.12; and the
+#: attributes that a program adds.
 _FORM: Final = re.compile(
-    rb"name=" + _TEXT + rb"&msg=" + _TEXT + rb"&args=" + _TEXT
-    # Since Python 3.12 there is a taskName; what its program adds comes last.
-    + rb"&levelname=" + _TEXT + rb"&levelno=" + _INTEGER
-    + rb"&pathname=" + _TEXT + rb"&filename=" + _TEXT + rb"&module=" + _TEXT
-    + rb"&exc_info=" + _TEXT + rb"&exc_text=" + _TEXT + rb"&stack_info=" + _TEXT
-    + rb"&lineno=" + _INTEGER + rb"&funcName=" + _TEXT
-    + rb"&created=" + _FLOAT + rb"&msecs=" + _FLOAT + rb"&relativeCreated=" + _FLOAT
-    + rb"&thread=" + _INTEGER_OR_NONE + rb"&threadName=" + _TEXT
-    + rb"&processName=" + _TEXT + rb"&process=" + _INTEGER_OR_NONE
-    + rb"(?:&taskName=" + _TEXT + rb")?(?:&(.+))?",
+    b"&".join(b"%s=%s" % (name.encode(), PATTERNS[name]) for name in PATTERNS)
+    + rb"(?:&taskName=%s)?(?:&(.+))?" % _TEXT,
     re.DOTALL,
-)  # fmt: skip
+)
 
-#: What a handler writes where there are no arguments.
+#: The literals that a handler writes where there are no arguments.
 _NO_ARGUMENTS: Final = (b"None", b"%28%29")
 
-#: Of the room of a record, what its form takes at most by itself: six bytes of
-#: JSON for each of its own, and ten for each further attribute, which has two.
-_TAKEN_PER_BYTE: Final = 11
-_TAKEN: Final = 1024
+#: The most bytes of JSON that a record takes beside its merged message, by the
+#: bytes of its form: six for each byte, and ten for each attribute that a program
+#: added, which has two bytes at least.  The names of the other fields come on top.
+_OTHERS_PER_BYTE: Final = 11
+_OTHERS_SIZE: Final = 1024
 
-#: The longest text that is looked up among those of the records before, in bytes,
-#: and how many of those are kept.
+#: The longest text that is kept to be used again by later records, in bytes, and
+#: the number of texts that are kept.
 _COMMON_LENGTH: Final = 200
 _COMMON: Final = 1024
 
 
 class _NotStock(Exception):
     """
-    This is not how a stock handler writes a record.
+    The form is not as a stock handler writes it.
     """
 
 
 def readForm(body: bytes, origin: Origin) -> Record:
     """
-    Make a record.
+    Make a record of a form.
 
     @param body: A query string or the body of a POST.
-    @param origin: Where it came from.
-    @return: As L{makeRecord} of what L{parseForm} gives.
-    @raise WireError: No record can be made of it.
+    @param origin: Where the form came from.
+    @return: The record that L{makeRecord} makes of the result of L{parseForm}.
+    @raise WireError: No record can be made of the form.
     """
     try:
         return _stockRecord(body, origin)
@@ -82,6 +103,11 @@ def readForm(body: bytes, origin: Origin) -> Record:
 
 
 def _stockRecord(body: bytes, origin: Origin) -> Record:
+    """
+    Make a record on the fast path.
+
+    @raise Exception: The slow path has to be taken.
+    """
     form = _FORM.fullmatch(body)
     if form is None:
         raise _NotStock
@@ -102,7 +128,7 @@ def _stockRecord(body: bytes, origin: Origin) -> Record:
     exception = _textOrNone(exceptionText)
     if exception is None:
         exception = _textOrNone(exceptionInfo)
-    # By position, in half the time: these are the fields in their order.
+    # The fields in the order of Record: names would take 0.7 us, 6 % of a form.
     return Record(
         time,
         created,
@@ -133,7 +159,9 @@ def _stockRecord(body: bytes, origin: Origin) -> Record:
 
 def _text(quoted: bytes) -> str:
     """
-    @raise UnicodeDecodeError: It is not strictly UTF-8.
+    Read a text.
+
+    @raise UnicodeDecodeError: The text is not strictly UTF-8.
     """
     return unquote(quoted.replace(b"+", b" ")).decode()
 
@@ -143,7 +171,7 @@ _keptText: Final = lru_cache(_COMMON)(_text)
 
 def _commonText(quoted: bytes) -> str:
     """
-    Read a text that is often the same as in a record before.
+    Read a text that many records have in common, and keep it if it is short.
     """
     return _keptText(quoted) if len(quoted) <= _COMMON_LENGTH else _text(quoted)
 
@@ -160,12 +188,14 @@ def _commonTextOrNone(quoted: bytes) -> str | None:
 
 def _merged(template: str, args: str, size: int) -> str:
     """
+    Merge a message.
+
     @param size: The length of the form, in bytes.
-    @raise Exception: One of L{MERGE_ERRORS}, they cannot be merged.
+    @raise Exception: The slow path has to be taken: one of L{MERGE_ERRORS}, or
+        the message is too large, is not UTF-8 or is the template.
     """
     merged = mergeMessage(template, args, size)
-    room = (RENDERED_PER_BYTE - _TAKEN_PER_BYTE) * size + RENDERED_FLOOR - _TAKEN
-    # A message that is the template tells nothing by its arguments.
+    room = (RENDERED_PER_BYTE - _OTHERS_PER_BYTE) * size + RENDERED_FLOOR - _OTHERS_SIZE
     if len(merged) * BYTES_PER_CHARACTER > room or merged == template:
         raise _NotStock
     # The literal of a text can have escapes of lone surrogates.
@@ -176,7 +206,9 @@ def _merged(template: str, args: str, size: int) -> str:
 
 def _extra(body: bytes, further: bytes) -> dict[str, JSONValue]:
     """
-    @param further: What follows the attributes that every record has.
+    Read the attributes that a program added.
+
+    @param further: The end of the form, after the attributes of every record.
     """
     if body.count(b"&") >= FIELDS:
         raise _NotStock

@@ -1,5 +1,5 @@
 """
-Records as JSON: an object, an array of objects, or an object on each line.
+Records from JSON: an object, an array of objects, or an object on each line.
 """
 
 from __future__ import annotations
@@ -7,15 +7,14 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn, TypeAlias, cast
 
 from msgspec import DecodeError
 from msgspec.json import Decoder, encode
 
 from logrecv.reasons import MALFORMED, TOO_COMPLEX
 from logrecv.record import Origin, Record
-from logrecv.wire import attributes as fields
-from logrecv.wire.attributes import STANDARD
+from logrecv.wire.attributes import STANDARD, makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.jsonlines.fast import PlainRecord, parsePlain, stampAll
 from logrecv.wire.jsonlines.forwarded import readForwarded
@@ -23,7 +22,7 @@ from logrecv.wire.timestamps import isoTime
 
 #: The most records that one body may have: 260 bytes for each in the largest
 #: body taken by default, where a record as JSON has several hundred.  So many
-#: take 30 ms at most, in which nobody else is served.
+#: records take 30 ms at most, in which no other client is served.
 RECORDS: Final = 4000
 
 #: The longest text that is read as a time, in characters: more than ISO 8601
@@ -32,54 +31,49 @@ TIME_LENGTH: Final = 40
 
 _BOM: Final = b"\xef\xbb\xbf"
 
-#: Where the decoder says that it stopped.
+#: The end of an error of the decoder: where it stopped.
 _POSITION: Final = re.compile(r" \(byte ([0-9]+)\)$")
+
+#: A JSON object, by the names of its members.
+_Object: TypeAlias = dict[str, object]
 
 _decode: Final = Decoder().decode
 
 
-def parseJSON(body: bytes) -> list[dict[str, object] | Record]:
+def parseJSON(body: bytes) -> list[_Object | Record]:
     """
-    Read the records of a body, each an object either of plain LogRecord
-    attributes or in the form that a L{Record} is written in.
+    Read the records of a body.  Each is an object, either of plain LogRecord
+    attributes or in the JSON form of a L{Record}::
 
-    @param body: JSON: an object, an array of objects, or lines with an object
-        on each that is not blank.  UTF-8, with or without a byte order mark.
-    @return: The attributes of each record; or the record itself, where it comes
-        from another logrecv or has nothing to repair.
-    @raise WireError: C{MALFORMED}, the body is something else; C{TOO_COMPLEX},
-        it is nested too deeply or has more than L{RECORDS} records.
+        >>> parseJSON(b'{"msg": "hello %s", "args": ["bob"], "extra": {"user": 7}}')
+        [{'msg': 'hello %s', 'args': ['bob'], 'user': 7}]
+
+    @param body: JSON: an object, an array of objects, or an object on each line
+        that is not blank.  UTF-8, with or without a byte order mark.
+    @return: The attributes of each record; or the record itself, if another
+        logrecv forwards it or it needs no repair.
+    @raise WireError: C{MALFORMED}: the body is anything else; C{TOO_COMPLEX}: the
+        body is nested too deeply or has more than L{RECORDS} records.
     """
     body = body.removeprefix(_BOM).rstrip()
     if not body:
         raise WireError(MALFORMED, "the body is empty")
     records = parsePlain(body)
     if records is None:
-        return [readForwarded(value) or _attributes(value) for value in _values(body)]
+        return [readForwarded(sent) or _attributes(sent) for sent in _objects(body)]
     if len(records) > RECORDS:
         raise _tooMany()
     return [*records]
 
 
-def _values(body: bytes) -> list[dict[str, object]]:
-    try:
-        return _whole(body)
-    except ValueError as error:
-        if not _hasLines(body):
-            raise _malformed(body, str(error)) from None
-    return _lines(body)
-
-
-def makeRecords(
-    parsed: list[dict[str, object] | Record], origin: Origin
-) -> list[Record]:
+def makeRecords(parsed: list[_Object | Record], origin: Origin) -> list[Record]:
     """
-    Make records of what L{parseJSON} gave.
+    Make records of the result of L{parseJSON}.
 
-    @param origin: Where they came from.
-    @return: The records; one that comes from another logrecv has that as a
-        further hop.
-    @raise WireError: As L{fields.makeRecord}.
+    @param origin: Where the body came from.
+    @return: The records.  C{origin} is a further hop of a record that another
+        logrecv forwards.
+    @raise WireError: As L{logrecv.wire.attributes.makeRecord} does.
     """
     if parsed and isinstance(parsed[0], PlainRecord):
         # Then all of them are.
@@ -87,20 +81,19 @@ def makeRecords(
     return [_makeRecord(each, origin) for each in parsed]
 
 
-def _makeRecord(parsed: dict[str, object] | Record, origin: Origin) -> Record:
+def _makeRecord(parsed: _Object | Record, origin: Origin) -> Record:
     if isinstance(parsed, Record):
         parsed.hops = [*(parsed.hops or ()), origin]
         return parsed
-    # What a record may take depends on its own size, not on that of the others
-    # which came with it.
-    return fields.makeRecord(parsed, origin, sizeOf(parsed))
+    # The bounds of a record depend on its own size, not on the size of the body.
+    return makeRecord(parsed, origin, sizeOf(parsed))
 
 
-def sizeOf(attributes: dict[str, object]) -> int:
+def sizeOf(attributes: _Object) -> int:
     """
-    Tell how large one of the records of a body is.
+    Measure one of the records of a body.
 
-    @return: The bytes that it takes when it is written again.
+    @return: The bytes that the record takes when it is written again.
     """
     try:
         return len(encode(attributes))
@@ -108,8 +101,16 @@ def sizeOf(attributes: dict[str, object]) -> int:
         return len(json.dumps(attributes))
 
 
-def _whole(body: bytes) -> list[dict[str, object]]:
-    value = _decoded(body)
+# -- the objects of a body --
+
+
+def _objects(body: bytes) -> list[_Object]:
+    try:
+        value = _decoded(body)
+    except ValueError as error:
+        if not _hasLines(body):
+            raise _malformed(body, str(error)) from None
+        return _objectsOnLines(body)
     if not isinstance(value, list):
         return [_object(value, "the body")]
     if len(value) > RECORDS:
@@ -119,8 +120,8 @@ def _whole(body: bytes) -> list[dict[str, object]]:
     ]
 
 
-def _lines(body: bytes) -> list[dict[str, object]]:
-    values: list[dict[str, object]] = []
+def _objectsOnLines(body: bytes) -> list[_Object]:
+    objects: list[_Object] = []
     for number, line in enumerate(body.split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -129,20 +130,16 @@ def _lines(body: bytes) -> list[dict[str, object]]:
         except ValueError as error:
             problem = _POSITION.sub("", str(error))
             raise WireError(MALFORMED, f"line {number}: {problem}") from None
-        if len(values) == RECORDS:
+        if len(objects) == RECORDS:
             raise _tooMany()
-        values.append(_object(value, f"line {number}"))
-    return values
-
-
-def _tooMany() -> WireError:
-    return WireError(TOO_COMPLEX, f"there are more than {RECORDS} records")
+        objects.append(_object(value, f"line {number}"))
+    return objects
 
 
 def _hasLines(body: bytes) -> bool:
     """
-    @return: Whether there is a line that is complete in itself before others;
-        else the body was to be one value.
+    Return C{True} if the first line is a JSON value and others follow.  Otherwise
+    the whole body was meant as one value.
     """
     first, _, rest = body.lstrip().partition(b"\n")
     try:
@@ -155,6 +152,7 @@ def _hasLines(body: bytes) -> bool:
 def _decoded(text: bytes) -> object:
     """
     @raise ValueError: C{text} is not one JSON value.
+    @raise WireError: C{TOO_COMPLEX}: the value is nested too deeply.
     """
     try:
         try:
@@ -162,8 +160,7 @@ def _decoded(text: bytes) -> object:
         except DecodeError as error:
             if "surrogate" not in str(error):
                 raise ValueError(str(error)) from None
-        # What Python's json module writes for text with a lone surrogate only
-        # that module reads.
+        # Python's json module writes lone surrogates, and only it reads them.
         return json.loads(text.decode("utf-8"), parse_constant=_refuse)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
@@ -175,25 +172,36 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _object(value: object, place: str) -> _Object:
+    if not isinstance(value, dict):
+        raise WireError(MALFORMED, f"{place}: not a JSON object")
+    return value
+
+
+def _tooMany() -> WireError:
+    return WireError(TOO_COMPLEX, f"there are more than {RECORDS} records")
+
+
 def _malformed(body: bytes, problem: str) -> WireError:
+    """
+    @param problem: The error of the decoder, with the position in C{body}.
+    """
     position = _POSITION.search(problem)
     end = int(position[1]) if position else len(body)
     number = body.count(b"\n", 0, end) + 1
     return WireError(MALFORMED, f"line {number}: {_POSITION.sub('', problem)}")
 
 
-def _object(value: object, place: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise WireError(MALFORMED, f"{place}: not a JSON object")
-    return value
+# -- the record form as attributes --
 
 
-def _attributes(sent: dict[str, object]) -> dict[str, object]:
+def _attributes(sent: _Object) -> _Object:
     """
-    Undo what the record form adds to LogRecord attributes.
+    Undo the additions of the record form to the attributes of a LogRecord.
 
-    @return: The attributes: C{time} has become C{created}, and what is in
-        C{extra} stands beside the others, save for names that are in use there.
+    @return: The attributes.  C{time} has become C{created}.  The members of
+        C{extra} stand beside the other attributes, unless their names are in use
+        there.
     """
     if "time" in sent:
         sent = _withoutTime(sent)
@@ -203,9 +211,9 @@ def _attributes(sent: dict[str, object]) -> dict[str, object]:
     return sent
 
 
-def _withoutTime(sent: dict[str, object]) -> dict[str, object]:
+def _withoutTime(sent: _Object) -> _Object:
     """
-    Leave out C{time} where it says no more than C{created}.
+    Leave out C{time} if it says no more than C{created}.
     """
     time, created = sent["time"], sent.get("created")
     if created is None:
@@ -222,7 +230,8 @@ def _withoutTime(sent: dict[str, object]) -> dict[str, object]:
 
 def _timestamp(time: object) -> float | None:
     """
-    @param time: ISO 8601; without an offset it is UTC.
+    @param time: ISO 8601; UTC if there is no offset.
+    @return: Seconds since the epoch; L{None} if C{time} is anything else.
     """
     if not isinstance(time, str) or len(time) > TIME_LENGTH:
         return None
@@ -235,14 +244,18 @@ def _timestamp(time: object) -> float | None:
     return moment.timestamp()
 
 
-def _withoutExtra(
-    sent: dict[str, object], extra: dict[str, object]
-) -> dict[str, object]:
+def _withoutExtra(sent: _Object, extra: _Object) -> _Object:
+    """
+    Put the members of C{extra} beside the other attributes.
+
+    @return: The attributes, with an C{extra} only for the members whose names are
+        in use.
+    """
     attributes = {name: value for name, value in sent.items() if name != "extra"}
-    kept: dict[str, object] = {}
+    kept: _Object = {}
     for name, value in extra.items():
-        inUse = name in STANDARD or name in attributes
-        (kept if inUse else attributes)[name] = value
+        isUsed = name in STANDARD or name in attributes
+        (kept if isUsed else attributes)[name] = value
     if kept:
         if "extra" in attributes:
             kept["extra"] = attributes["extra"]

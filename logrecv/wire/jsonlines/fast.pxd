@@ -1,4 +1,4 @@
-# The C types of plain.py, for Cython: all else is there.
+# The C types of fast.py, for Cython.
 
 cimport cython
 from logrecv.wire.timestamps cimport isoTime

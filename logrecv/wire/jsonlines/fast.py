@@ -1,9 +1,9 @@
 """
-The short way from JSON to records: bodies in which every object has a message,
-attributes of a C{LogRecord} that are as they have to be, and nothing else.
+Records from JSON, on a fast path: bodies in which every object has a message,
+attributes of a C{LogRecord} that need no repair, and nothing else.
 
-It repairs nothing.  Where anything is different it gives no records, and
-L{logrecv.wire.jsonlines.decode} goes the long way.
+Any other body gives no records here.  It takes the slow path of
+L{logrecv.wire.jsonlines.decode}.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from msgspec.json import Decoder
 from logrecv.record import Origin, Record
 from logrecv.wire.timestamps import isoTime
 
-#: An integer that is kept, as far as the decoder can tell.
+#: An integer that a record keeps, as far as the decoder can tell.
 _Integer: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class PlainRecord(Record, omit_defaults=True, forbid_unknown_fields=True):
     """
-    A record of which C{time} and C{received} have yet to be set.  What only
-    logrecv writes, and what has to be merged, cannot be sent: no value in JSON is
-    a C{UnsetType}.
+    A record of which C{time} and C{received} are still to be set.
+
+    The fields that only logrecv writes, and the fields of a message that has to
+    be merged, cannot be sent: no JSON value is an C{UnsetType}.
     """
 
     time: UnsetType = None  # type: ignore[assignment]
@@ -51,15 +52,16 @@ def parsePlain(body: bytes) -> list[PlainRecord] | None:
 
     @param body: JSON without white space around it: an object, an array of
         objects, or lines with an object on each.
-    @return: L{None} if it is anything else, or has anything else in it.
+    @return: The records, without C{received}; L{None} if the body has to take
+        the slow path.
     """
     try:
         if body.startswith(b"["):
             records = _decodeArray(body)
         else:
             records = _decodeLines(body)
-            # The decoder takes objects that are not on lines of their own.  One
-            # that is on several may make up for two on one.
+            # The decoder also takes objects that are not on lines of their own.
+            # An object on several lines may make up for two objects on one.
             if len(records) != 1 and body.count(b"\n") != len(records) - 1:
                 return None
     except (MsgspecError, RecursionError, UnicodeDecodeError):
@@ -71,7 +73,7 @@ def _completeAll(records: list[PlainRecord]) -> bool:
     """
     Set the times as text.
 
-    @return: Whether that is all that has to be done.
+    @return: C{False} if a record has to take the slow path.
     """
     for record in cast(list[Record], records):
         if (record.levelno is None) is not (record.levelname is None):
@@ -87,7 +89,9 @@ def _completeAll(records: list[PlainRecord]) -> bool:
 
 def stampAll(records: list[PlainRecord], origin: Origin) -> list[Record]:
     """
-    Say where records were received.
+    Set where and, if they have no time of their own, when records were received.
+
+    @return: The same records, which now are complete.
     """
     stamped = cast(list[Record], records)
     for record in stamped:

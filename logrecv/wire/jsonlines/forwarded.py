@@ -1,5 +1,5 @@
 """
-Records that another logrecv sends on: they stay as they are.
+Records that another logrecv forwards as JSON: these stay as they are.
 """
 
 from __future__ import annotations
@@ -17,13 +17,24 @@ from logrecv.record import Origin, Record
 from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import LARGEST_INTEGER, SMALLEST_INTEGER
 
-#: The receivers that a record may have come through, at most.  One that has come
-#: through more is going round in circles, and is taken as somebody's own JSON.
+#: The most receivers that a record may have come through.  A record with more
+#: hops goes round in circles, and is taken as somebody's own JSON.
 HOPS: Final = 32
 
-#: Characters that the name of a sender may have: more than the path of a socket
-#: or an address can have.
+#: The longest name of a sender, in characters.  No address and no path of a
+#: socket is longer.
 PEER_LENGTH: Final = 255
+
+#: The fields that are numbers.
+NUMBERS: Final = (
+    "created",
+    "msecs",
+    "relativeCreated",
+    "levelno",
+    "lineno",
+    "process",
+    "thread",
+)
 
 _VIAS: Final = ("tcp", "udp", "http", "json")
 
@@ -36,15 +47,16 @@ _FIELDS: Final = frozenset(Record.__struct_fields__)
 
 def readForwarded(sent: dict[str, object]) -> Record | None:
     """
-    Read an object that is a record in the form that a L{Record} is written in.
+    Read an object that is the JSON form of a L{Record}.
 
-    @return: The record, as it was written; L{None} if this is anything else.
+    @return: The record, as it was written; L{None} if the object is anything
+        else.
     """
     if "received" not in sent or not _FIELDS.issuperset(sent):
         return None
     try:
         record = convert(sent, Record)
-        # Finds the lone surrogates, wherever they are.
+        # Finds lone surrogates, wherever these are.
         encode(record)
     except (ValidationError, UnicodeEncodeError, RecursionError):
         return None
@@ -52,14 +64,13 @@ def readForwarded(sent: dict[str, object]) -> Record | None:
 
 
 def _isSound(record: Record) -> bool:
+    """
+    Return C{True} if a logrecv can have made the record.
+    """
     hops = record.hops or []
-    numbers = (
-        *(record.levelno, record.lineno, record.process, record.thread),
-        *(record.created, record.msecs, record.relativeCreated),
-    )
-    time = None if record.created is None else isoTime(record.created)
+    numbers = [getattr(record, name) for name in NUMBERS]
     return (
-        (record.time == time if time else _isTime(record.time))
+        _hasItsTime(record)
         and len(hops) <= HOPS
         and all(_isOrigin(origin) for origin in (record.received, *hops))
         and _areKept(numbers)
@@ -67,11 +78,21 @@ def _isSound(record: Record) -> bool:
     )
 
 
+def _hasItsTime(record: Record) -> bool:
+    """
+    Return C{True} if C{time} is C{created}, or any time if C{created} has no text.
+    """
+    created = None if record.created is None else isoTime(record.created)
+    return record.time == created if created else _isTime(record.time)
+
+
 def _areKept(values: Iterable[object]) -> bool:
     """
-    Whether all numbers among some values, and in them, are such as are kept.
+    Return C{True} if a record keeps all numbers among some values and in the
+    parts of these.
     """
     left = list(values)
+    # Grows while the loop runs.
     for value in left:
         if isinstance(value, int):
             if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:

@@ -175,7 +175,7 @@ class ParseFormTests(SynchronousTestCase):
         Values are unquoted as the standard library does it, but in slices, so
         that it takes no more memory for long ones.
         """
-        self.patch(forms, "_SLICE", size)
+        self.patch(forms, "_SLICE_SIZE", size)
         quoted = b"".join(pieces)
         value = parseForm(b"x=" + quoted)["x"]
         if isinstance(value, str):

@@ -1,6 +1,6 @@
 """
-Tests for L{logrecv.wire.forms.fast}: whatever the short way takes comes to the same
-as the long one.
+Tests of L{logrecv.wire.forms.fast}: the fast path and the slow path come to the
+same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.formats.json import encodeJSON
 from logrecv.record import Origin, Record
-from logrecv.wire.attributes import makeRecord
+from logrecv.wire.attributes import STANDARD, makeRecord
 from logrecv.wire.errors import WireError
-from logrecv.wire.forms import fast as stockforms
+from logrecv.wire.forms import fast
 from logrecv.wire.forms.decode import FIELDS, parseForm
 from logrecv.wire.forms.fast import readForm
 from tests.wire.pickled.test_attributes_fast import STOCK
@@ -35,7 +35,7 @@ def stockForm(**others: object) -> bytes:
 
 def captures() -> list[bytes]:
     """
-    Give what handlers of every Python posted.
+    @return: The forms that the handlers of every Python posted.
     """
     return [
         b64decode(capture["wire"]).partition(b"\r\n\r\n")[2]
@@ -47,7 +47,7 @@ def captures() -> list[bytes]:
 
 def outcome(read: Any, body: bytes) -> object:
     """
-    Tell what becomes of a form: the bytes of its record, or why there is none.
+    @return: The bytes of the record of a form, or the reason why there is none.
     """
     try:
         return encodeJSON([read(body, ORIGIN)])
@@ -55,9 +55,9 @@ def outcome(read: Any, body: bytes) -> object:
         return error.reason
 
 
-def longWay(body: bytes, origin: Origin) -> Record:
+def slowPath(body: bytes, origin: Origin) -> Record:
     """
-    Make a record without the short way.
+    Make a record on the slow path.
     """
     return makeRecord(parseForm(body), origin, len(body))
 
@@ -69,39 +69,39 @@ class ReadFormTests(SynchronousTestCase):
 
     def check(self, body: bytes) -> None:
         """
-        Read a form both ways, and twice: the second time some texts are known.
+        Read a form on both paths, and twice: the second time some texts are known.
         """
-        expected = outcome(longWay, body)
+        expected = outcome(slowPath, body)
         self.assertEqual(outcome(readForm, body), expected, body)
         self.assertEqual(outcome(readForm, body), expected, body)
 
-    def isShort(self, body: bytes) -> bool:
+    def isFast(self, body: bytes) -> bool:
         """
-        Whether a form goes the short way.
+        Return C{True} if a form takes the fast path.
         """
         try:
-            stockforms._stockRecord(body, ORIGIN)
+            fast._stockRecord(body, ORIGIN)
         except Exception:
             return False
         return True
 
     def test_captures(self) -> None:
         """
-        What handlers of every Python sent comes to the same, and what those of
-        Python 3 sent goes the short way, but for what is not all text and for
-        arguments that do not fit or tell nothing.
+        The forms of every Python's handler come to the same.  Those of Python 3
+        take the fast path, unless a value is not text or the arguments do not fit
+        or tell nothing.
         """
         bodies = captures()
         self.assertGreater(len(bodies), 250)
         for body in bodies:
             self.check(body)
-        short = [self.isShort(body) for body in bodies if b"&stack_info=" in body]
-        self.assertGreater(sum(short), 0.9 * len(short))
+        stock = [self.isFast(body) for body in bodies if b"&stack_info=" in body]
+        self.assertGreater(sum(stock), 0.9 * len(stock))
 
     def test_stock(self) -> None:
         """
-        All that a handler sends goes the short way: arguments, a traceback, what a
-        stack says, and what a program adds.
+        All that a handler sends takes the fast path: arguments, a traceback, the
+        text of a stack, and the attributes that a program adds.
         """
         for others in (
             {},
@@ -116,9 +116,9 @@ class ReadFormTests(SynchronousTestCase):
             {"pathname": "/very/long" * 100},
         ):
             body = stockForm(**others)
-            self.assertTrue(self.isShort(body), body)
+            self.assertTrue(self.isFast(body), body)
             self.check(body)
-        # As no handler writes it, and the same all the same.
+        # No handler writes these, and they come to the same.
         for name in ("funcName", "threadName", "processName", "taskName", "exc_text"):
             self.check(stockForm(**{name: None}).replace(b"None", b"%4Eone"))
         self.check(
@@ -126,13 +126,38 @@ class ReadFormTests(SynchronousTestCase):
         )
         before = {name: STOCK[name] for name in STOCK if name != "taskName"}
         body = urlencode(before).encode("ascii")
-        self.assertTrue(self.isShort(body))
+        self.assertTrue(self.isFast(body))
         self.check(body)
+
+    def test_fields(self) -> None:
+        """
+        Every attribute becomes the field of its name, on the fast path, and every
+        standard attribute that a handler sends is in the table of patterns.
+        """
+        sent: dict[str, object] = {
+            name: f"the {name}" if type(value) is str or value is None else value
+            for name, value in STOCK.items()
+        }
+        for number, name in enumerate(("levelno", "lineno", "thread", "process")):
+            sent[name] = number + 1
+        sent.update(created=1.5, msecs=2.5, relativeCreated=3.5)
+        sent.update(msg="%s", args=("merged",), exc_info=None)
+        body = urlencode({**sent, "user": "bob"}).encode("ascii")
+        self.assertTrue(self.isFast(body))
+        record = readForm(body, ORIGIN)
+        kept = {**sent, "message": "merged", "args": "('merged',)"}
+        del kept["exc_info"]
+        kept["time"] = "1970-01-01T00:00:01.500000Z"
+        kept["extra"] = {"user": "bob"}
+        kept["received"] = ORIGIN
+        for field in Record.__struct_fields__:
+            self.assertEqual(getattr(record, field), kept.get(field), field)
+        self.assertEqual([*fast.PATTERNS, "taskName"], [*STOCK])
+        self.assertEqual({*fast.PATTERNS, "taskName", "message"}, STANDARD)
 
     def test_template(self) -> None:
         """
-        The template and the arguments stand beside a message that was merged of
-        them.
+        The template and the arguments stand beside a merged message.
         """
         record = readForm(stockForm(msg="%s!", args=("a",)), ORIGIN)
         self.assertEqual(
@@ -143,8 +168,8 @@ class ReadFormTests(SynchronousTestCase):
 
     def test_notStock(self) -> None:
         """
-        What has something to repair, or is not as a handler writes it, does not go
-        the short way.
+        A form with something to repair, or which no handler writes, takes the slow
+        path.
         """
         for body in (
             b"msg=a",
@@ -168,12 +193,12 @@ class ReadFormTests(SynchronousTestCase):
             stockForm().replace(b"msg=", b"%6dsg="),
             stockForm().replace(b"msg=hello&args=None", b"args=None&msg=hello"),
         ):
-            self.assertFalse(self.isShort(body), body[:600])
+            self.assertFalse(self.isFast(body), body[:600])
             self.check(body)
 
     def test_longMessages(self) -> None:
         """
-        A message that is merged takes no more room than the long way gives it.
+        A merged message takes no more room than the slow path gives it.
         """
         for count in range(14, 20):
             for length in (1000, 2000, 4000):
@@ -206,7 +231,7 @@ class ReadFormTests(SynchronousTestCase):
     )
     def test_anyAttributes(self, others: dict[str, Any]) -> None:
         """
-        Whatever attributes are sent, both ways come to the same.
+        Whatever attributes are sent, both paths come to the same.
         """
         self.check(stockForm(**others))
 
@@ -241,7 +266,7 @@ class ReadFormTests(SynchronousTestCase):
         self, template: list[str], args: tuple[object, ...], after: str
     ) -> None:
         """
-        Whatever has to be merged, both ways come to the same.
+        Whatever has to be merged, both paths come to the same.
         """
         self.check(stockForm(msg="".join(template), args=repr(args) + after))
 
@@ -265,7 +290,7 @@ class ReadFormTests(SynchronousTestCase):
     )
     def test_anyDamage(self, body: bytes, piece: bytes, data: st.DataObject) -> None:
         """
-        However a form is damaged or cut off, both ways come to the same.
+        However a form is damaged or cut off, both paths come to the same.
         """
         at = data.draw(st.integers(0, len(body) - 1))
         self.check(body[:at] + piece + body[at + 1 :])

@@ -69,10 +69,10 @@ class PlainTests(SynchronousTestCase):
         ):
             self.assertEqual(len(parsePlain(body) or ()), count, body)
 
-    def test_longWay(self) -> None:
+    def test_slowPath(self) -> None:
         """
-        There is no short way for what is no such body, nor for one in which one
-        record has something else.
+        There are no records of any other body, nor of a body in which one record
+        has anything else.
         """
         one = json.dumps(PLAIN).encode()
         for body in (b"", b"5", b"[5]", b"{", one + b" " + one, one + b"\n\n" + one):
@@ -89,6 +89,12 @@ class PlainTests(SynchronousTestCase):
             self.assertIsNone(parsePlain(body), odd)
         self.assertIsNone(parsePlain(b'{"message": "\\ud800"}'))
         self.assertIsNone(parsePlain(b'{"message": "\xff"}'))
+
+
+class SamePathsTests(SynchronousTestCase):
+    """
+    Tests with generated attributes.
+    """
 
     values = st.one_of(
         st.none(),
@@ -113,9 +119,9 @@ class PlainTests(SynchronousTestCase):
 
     @settings(max_examples=300, derandomize=True)
     @given(st.dictionaries(names, values, max_size=4))
-    def test_sameAsLong(self, odd: dict[str, object]) -> None:
+    def test_same(self, odd: dict[str, object]) -> None:
         """
-        The short way, where it is taken, comes to the same as the long one.
+        The fast path, where it is taken, comes to the same as the slow path.
         """
         body = json.dumps({**PLAIN, **odd}).encode()
         record, attributes = self.both(body)
@@ -124,10 +130,10 @@ class PlainTests(SynchronousTestCase):
 
     def both(self, body: bytes) -> tuple[Record | None, Record]:
         """
-        Go both ways.
+        Take both paths.
         """
-        (value,) = lines._values(body)
+        (value,) = lines._objects(body)
         attributes = lines._attributes(value)
-        long = fields._anyRecord(attributes, ORIGIN, len(body))
+        slow = fields._repairedRecord(attributes, ORIGIN, len(body))
         plain = parsePlain(body)
-        return stampAll(plain, ORIGIN)[0] if plain else None, long
+        return stampAll(plain, ORIGIN)[0] if plain else None, slow
