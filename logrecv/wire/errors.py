@@ -1,5 +1,5 @@
 """
-Why a payload is refused.
+The error of a payload that is refused.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ class WireError(Exception):
     """
     A payload of which no record can be made.
 
-    @ivar reason: One of the constants of this module.
+    @ivar reason: The reason for C{/metrics}: one of the constants of
+        L{logrecv.reasons}.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
         """
-        @param reason: One of the constants of this module.
-        @param detail: What is wrong, in one line, for a person.  Holds no text
-            of the client's that is longer than a few words.
+        @param reason: One of the constants of L{logrecv.reasons}.
+        @param detail: A description of the error, in one line, for a person.  It
+            quotes no more than a few words of the client's text.
         """
         super().__init__(detail)
         self.reason = reason

@@ -1,4 +1,4 @@
-# The C types of times.py, for Cython: all else is there.
+# The C types of timestamps.py, for Cython.
 
 cimport cython
 
