@@ -44,6 +44,9 @@ OTHERS: Final = ("created", "message", "msg", "args", "exc_info", "exc_text")
 #: All standard attributes.  Any other attribute is C{extra}.
 STANDARD: Final = frozenset({*TEXTS, *INTEGERS, *REALS, *OTHERS})
 
+#: The attributes that are never C{extra}, whatever their values: see L{_isOdd}.
+_NEVER_EXTRA: Final = STANDARD - {"exc_info"}
+
 #: The attributes of which a log record has at least one.
 IDENTIFYING: Final = ("name", "msg", "message", "levelno", "levelname")
 
@@ -120,14 +123,16 @@ def _extra(
     """
     Read the attributes that are not standard.
     """
+    convert = reader.converter.convert
     extra: dict[str, JSONValue] = {}
     for key, sent in attributes.items():
-        if key in STANDARD and not (key == "exc_info" and _isOdd(sent)):
+        if key in _NEVER_EXTRA or (key == "exc_info" and not _isOdd(sent)):
             continue
-        name, exact = encodable(key)
-        if not exact or name in extra:
+        name, exactName = encodable(key)
+        converted, exactValue = convert(sent)
+        if not exactName or not exactValue or name in extra:
             reader.repair(name)
-        extra[name] = reader.asJSON(name, sent)
+        extra[name] = converted
     return extra or None
 
 

@@ -29,9 +29,11 @@ class AttributeReader:
 
     An attribute that is missing or L{None} is read as L{None}.  An attribute
     that cannot be kept as it was sent is repaired, or read as L{None}, and noted.
+
+    @ivar converter: The converter of all values of the record.
     """
 
-    __slots__ = ("_attributes", "_converter", "_repaired")
+    __slots__ = ("_attributes", "_repaired", "converter")
 
     def __init__(self, attributes: Mapping[str, object], size: int) -> None:
         """
@@ -39,7 +41,7 @@ class AttributeReader:
         @param size: The length of the payload that they came in, in bytes.
         """
         self._attributes = attributes
-        self._converter = Converter(size)
+        self.converter = Converter(size)
         # A dict, because it keeps the order.
         self._repaired: dict[str, None] = {}
 
@@ -117,30 +119,19 @@ class AttributeReader:
             # A text of Python 2.
             sent = self._decoded(field, sent)
         if isinstance(sent, str):
-            text, exact = self._converter.text(sent)
+            text, exact = self.converter.text(sent)
             if not exact:
                 self.repair(field)
             return text
         self.repair(field)
-        converted, _ = self._converter.convert(sent)
+        converted, _ = self.converter.convert(sent)
         return converted if isinstance(converted, str) else _written(converted)
-
-    def asJSON(self, field: str, sent: object) -> JSONValue:
-        """
-        Make a JSON value of any value.
-
-        @param field: The field to note if the JSON value says less than C{sent}.
-        """
-        converted, exact = self._converter.convert(sent)
-        if not exact:
-            self.repair(field)
-        return converted
 
     def asJSONText(self, sent: object) -> str:
         """
         Write any value as JSON.  No repair is noted.
         """
-        return _written(self._converter.convert(sent)[0])
+        return _written(self.converter.convert(sent)[0])
 
     def _decoded(self, field: str, sent: bytes) -> str:
         try:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from math import isfinite
+from operator import attrgetter
 from typing import Final
 
 from msgspec import ValidationError, convert
@@ -35,6 +36,8 @@ NUMBERS: Final = (
     "process",
     "thread",
 )
+
+_numbersOf: Final = attrgetter(*NUMBERS)
 
 _VIAS: Final = ("tcp", "udp", "http", "json")
 
@@ -68,12 +71,11 @@ def _isSound(record: Record) -> bool:
     Return C{True} if a logrecv can have made the record.
     """
     hops = record.hops or []
-    numbers = [getattr(record, name) for name in NUMBERS]
     return (
         _hasItsTime(record)
         and len(hops) <= HOPS
         and all(_isOrigin(origin) for origin in (record.received, *hops))
-        and _areKept(numbers)
+        and _areKept(_numbersOf(record))
         and (record.extra is None or _areKept(record.extra.values()))
     )
 
