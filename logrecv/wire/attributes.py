@@ -36,13 +36,13 @@ TEXTS: Final = (
     "stack_info",
 )
 INTEGERS: Final = ("levelno", "lineno", "process", "thread")
-REALS: Final = ("msecs", "relativeCreated")
+FLOATS: Final = ("msecs", "relativeCreated")
 
 #: The attributes that are read by rules of their own: see L{_repairedRecord}.
 OTHERS: Final = ("created", "message", "msg", "args", "exc_info", "exc_text")
 
 #: All standard attributes.  Any other attribute is C{extra}.
-STANDARD: Final = frozenset({*TEXTS, *INTEGERS, *REALS, *OTHERS})
+STANDARD: Final = frozenset({*TEXTS, *INTEGERS, *FLOATS, *OTHERS})
 
 #: The attributes that are never C{extra}, whatever their values: see L{_isOdd}.
 _NEVER_EXTRA: Final = STANDARD - {"exc_info"}
@@ -73,7 +73,7 @@ def makeRecord(attributes: dict[str, object], origin: Origin, size: int) -> Reco
         of L{logrecv.wire.pickled.machine}.  Is not changed.
     @param origin: Where the attributes came from.
     @param size: The length of the payload that the attributes came in, in bytes.
-        The bounds of the record are in proportion to it.
+        The bounds of the record are in proportion to the length.
     @return: A record that can be encoded.
     @raise WireError: C{NOT_A_RECORD}: there is none of L{IDENTIFYING}.
     """
@@ -100,7 +100,7 @@ def _repairedRecord(
     message = _message(reader, size)
     values: dict[str, Any] = {name: reader.text(name) for name in TEXTS}
     values.update((name, reader.integer(name)) for name in INTEGERS)
-    values.update((name, reader.real(name)) for name in REALS)
+    values.update((name, reader.finite(name)) for name in FLOATS)
     created, time = _created(reader)
     _completeLevel(values)
     return Record(
@@ -149,7 +149,7 @@ def _created(reader: AttributeReader) -> tuple[float | None, str | None]:
     @return: C{created}, and the same time as text; L{None} for both if there is no
         usable time.
     """
-    created = reader.real("created")
+    created = reader.finite("created")
     time = None if created is None else isoTime(created)
     if time is None:
         if created is not None:

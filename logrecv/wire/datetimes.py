@@ -72,7 +72,7 @@ def _timedelta(value: object) -> timedelta:
 
 def _inZone(name: str, local: datetime | time, zone: object) -> object:
     """
-    Write a time as ISO 8601, with its zone as far as the pickle tells it.
+    Write a time as ISO 8601, with its zone as far as the pickle tells the zone.
 
     A zone that is sent by its key is written as the key in brackets (RFC 9557),
     since nothing that a client names is looked up.

@@ -63,8 +63,8 @@ class Python2Text(str):
 
 def plainTuple(text: str) -> tuple[int | float | str, ...] | None:
     """
-    Read a tuple on the fast path: a short one, of numbers and of texts without
-    escapes, as the arguments of most messages are.
+    Read a tuple on the fast path: a short tuple of numbers and of texts without
+    escapes.  The arguments of most messages are such a tuple.
 
     @param text: Any text.
     @return: The value that L{parseLiteral} gives; L{None} if C{text} is not such

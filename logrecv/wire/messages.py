@@ -18,8 +18,8 @@ from logrecv.wire.literals import (
 from logrecv.wire.numbers import DECIMAL_BITS
 
 #: The longest message that is merged, in characters, by the bytes of the payload:
-#: a template may use an argument twice or show it escaped, and a small record may
-#: have wide fields.
+#: a template may use an argument twice or escape an argument, and a small record
+#: may have wide fields.
 MERGED_PER_BYTE: Final = 4
 MERGED_FLOOR: Final = 2048
 
@@ -32,7 +32,7 @@ ESTIMATE_FLOOR: Final = 65536
 #: digits of the largest float.
 NUMBER_TEXT: Final = 320
 
-#: The errors of L{mergeMessage}: those of C{%}, and its own.
+#: The errors that C{%} and L{mergeMessage} raise.
 MERGE_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
 #: A conversion of C{%} formatting of which the width and the precision are

@@ -18,7 +18,7 @@ from logrecv.wire.values import LARGEST_INTEGER, SMALLEST_INTEGER, Converter
 
 class AttributeReader:
     """
-    A reader of the attributes of one record, which notes its repairs::
+    A reader of the attributes of one record, which notes the repairs::
 
         >>> from logrecv.wire.repairs import AttributeReader
         >>> reader = AttributeReader({"lineno": "7", "name": b"app"}, size=100)
@@ -90,7 +90,7 @@ class AttributeReader:
             return None
         return number
 
-    def real(self, name: str) -> float | None:
+    def finite(self, name: str) -> float | None:
         """
         Read an attribute as a finite float.
         """

@@ -3,7 +3,7 @@ Conversion of any decoded value to plain JSON values, at a bounded cost.
 
 The decoders give plain data and, where a client pickled anything else,
 placeholders: see L{logrecv.wire.pickled.machine}.  L{logrecv.wire.reconstruct}
-tells what a placeholder means.
+tells the meaning of a placeholder.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Converter:
         >>> Converter(size=100).convert({"n": (1, 2**64), "raw": b"\\xff"})
         ({'n': [1, '18446744073709551616'], 'raw': {'$bytes': '/w=='}}, True)
 
-    Any value is converted to one that can be encoded.  A value that cannot be
-    kept as it was sent is reported as not exact.
+    Whatever the value, the JSON value can be encoded.  A value that cannot be kept
+    as sent is reported as not exact.
     """
 
     __slots__ = ("_ancestors", "_bytesLeft", "_effortLeft", "_exact", "_exhausted")

@@ -1,5 +1,5 @@
 """
-Values to send in tests of the values of a record, and what becomes of them.
+Values to send in tests, and the records and JSON values that are made of them.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def sent(value: object, protocol: int = 1) -> object:
 
 def converted(value: object, size: int = SIZE) -> JSONValue:
     """
-    Convert what must be converted without loss.
+    Convert a value that must be converted without loss.
     """
     result, exact = Converter(size).convert(value)
     assert exact, result
@@ -169,7 +169,7 @@ def converted(value: object, size: int = SIZE) -> JSONValue:
 
 def shown(name: str, *args: object, **state: object) -> dict[str, object]:
     """
-    Make the form of an instance of a class of a test module's.
+    Make the JSON form of an instance of a class of this module.
     """
     return {"$class": f"{__name__}.{name}", "args": list(args), "state": state}
 
@@ -200,7 +200,7 @@ class FormsTestCase(SynchronousTestCase):
 
     def assertForms(self, table: Mapping[str, tuple[object, object]]) -> None:
         """
-        Check what values become when a client has sent them.
+        Check the JSON values of values that a client sends.
         """
         for what, (value, form) in table.items():
             result = converted(sent(value))
@@ -217,7 +217,7 @@ class FieldTestCase(SynchronousTestCase):
         self, name: str, sent: object, kept: object, repaired: bool
     ) -> Record:
         """
-        Check what becomes of an attribute, in a stock record and without one.
+        Check the field of an attribute, in a stock record and in a small one.
         """
         for others in (STOCK, {"msg": "a", "args": None}):
             record = make(**{**others, name: sent})

@@ -34,7 +34,7 @@ CAPTURES = Path(__file__).parent.parent / "data" / "wire"
 
 class CapturesTests(SynchronousTestCase):
     """
-    Tests with what the stock handlers of many versions of Python sent.
+    Tests with payloads of the stock handlers of many versions of Python.
     """
 
     def records(self, *ways: str) -> Iterator[tuple[dict[str, Any], Record]]:
@@ -86,7 +86,7 @@ class CapturesTests(SynchronousTestCase):
 
     def test_pickled(self) -> None:
         """
-        What comes over TCP and UDP is what the sender knows of its record.
+        A record that comes over TCP or UDP says what its sender knows.
         """
         count = 0
         for capture, record in self.records("socket", "datagram"):
@@ -107,8 +107,8 @@ class CapturesTests(SynchronousTestCase):
 
     def test_forms(self) -> None:
         """
-        What comes over HTTP is what the sender knows of its record: the message
-        is rendered, numbers are numbers; extras are their text.
+        A record that comes over HTTP says what its sender knows: the message is
+        rendered, numbers are numbers, and extras are text.
         """
         count = 0
         for capture, record in self.records("http-get", "http-post"):
@@ -223,7 +223,8 @@ class TypesTests(FieldTestCase):
 
     def test_nothing(self) -> None:
         """
-        What was not sent, or sent as None, is left out and no repair.
+        An attribute that was not sent, or sent as None, is left out.  This is no
+        repair.
         """
         record = make(**dict.fromkeys(STOCK))
         self.assertEqual(
@@ -273,7 +274,7 @@ class LevelTests(SynchronousTestCase):
 
     def test_repaired(self) -> None:
         """
-        What is derived because it was unusable is repaired all the same.
+        A level that is derived because the sent one was unusable is a repair.
         """
         record = make(levelno="high", levelname="ERROR")
         self.assertEqual((record.levelno, record.repaired), (40, ["levelno"]))
@@ -360,7 +361,8 @@ class ExceptionTests(SynchronousTestCase):
 
     def test_text(self) -> None:
         """
-        The traceback is kept, and what an HTTPHandler sends beside it dropped.
+        The traceback is kept, and the text that an HTTPHandler sends beside the
+        traceback is dropped.
         """
         record = make(msg="a", exc_text="Traceback …", exc_info="(<class …>)")
         self.assertEqual((record.exc_text, record.extra), ("Traceback …", None))
@@ -438,7 +440,7 @@ class ExtraTests(SynchronousTestCase):
 
     def test_large(self) -> None:
         """
-        What is too large is named, and the standard attributes are whole.
+        An extra that is too large is named, and the standard attributes are whole.
         """
         shared: object = "x" * 100
         for _ in range(40):
@@ -474,7 +476,7 @@ class RecordTests(SynchronousTestCase):
 
     def test_unchanged(self) -> None:
         """
-        What was given is not changed, and the record does not depend on it.
+        The attributes are not changed, and the record does not depend on them.
         """
         attributes = {**STOCK, "args": ["a"], "msg": "%s", "user": {"tags": ["x"]}}
         before = pickle.dumps(attributes)

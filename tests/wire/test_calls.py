@@ -17,7 +17,7 @@ class NameTests(SynchronousTestCase):
 
     def test_method(self) -> None:
         """
-        What names a method, by way of C{getattr}, has the method's name.
+        A call of C{getattr} that names a method has the name of the method.
         """
         owner = Global("app", "Thing")
         method = Call(Global("__builtin__", "getattr"), (owner, "load"))

@@ -136,8 +136,8 @@ class AnyTimeTests(SynchronousTestCase):
         identifier: uuid.UUID,
     ) -> None:
         """
-        Instances of the standard library's classes become what those say of
-        themselves.
+        Instances of the standard library's classes become the text that the
+        classes make of them.
         """
         self.assertEqual(
             converted(sent([moment, day, clock, span, identifier])),

@@ -142,7 +142,7 @@ class AnyLiteralTests(SynchronousTestCase):
     @given(literals)
     def test_repr(self, value: object) -> None:
         """
-        What C{repr} writes is read as what it was written of.
+        A literal that C{repr} writes is read as the same value.
         """
         result = parseLiteral(repr(value))
         self.assertEqual(result, value)

@@ -37,8 +37,8 @@ class MergeTests(SynchronousTestCase):
 
     def test_merged(self) -> None:
         """
-        Template and arguments are merged as a LogRecord does it, whether the
-        arguments come as such or as their text.
+        Template and arguments are merged as a LogRecord does it, from arguments
+        and from the text of arguments.
         """
         for template, args in (
             ("user %s from %s took %d ms", ("alice", "10.0.0.1", 42)),
@@ -115,8 +115,8 @@ class MergeTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """
-        What a message takes is in proportion to the payload, whatever the
-        template asks for, and it is not rendered to find out.
+        The length of a message is in proportion to the payload, whatever the
+        template asks for.  A message that would be longer is not rendered.
         """
         deep: object = ()
         for _ in range(40):

@@ -157,7 +157,7 @@ class ReconstructTests(FormsTestCase):
 
     def test_opaque(self) -> None:
         """
-        Anything else is shown as what was on the wire.
+        Anything else is shown as it was on the wire.
         """
         self.assertForms(
             {
@@ -208,7 +208,7 @@ class ReconstructTests(FormsTestCase):
 
     def test_callOfNoName(self) -> None:
         """
-        What calls something that has no name is shown with that as its first
+        A call of something that has no name is shown with that thing as the first
         argument.
         """
         call = Call(Call(Global("app", "make"), ()), ("x",))

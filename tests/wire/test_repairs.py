@@ -37,7 +37,7 @@ class TypesTests(FieldTestCase):
 
     def test_integers(self) -> None:
         """
-        Integers are those of 64 bits; what can only mean one is one.
+        Integers have 64 bits.  A value that can only mean an integer becomes one.
         """
         for name in ("lineno", "process", "thread"):
             for sent, kept, repaired in (

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.wire import timestamps as times
+from logrecv.wire import timestamps
 from logrecv.wire.timestamps import isoTime
 
 
@@ -34,7 +34,7 @@ class TimeTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """
-        A time that no calendar has is none.
+        A time that no calendar has gives L{None}.
         """
         for created in (float("nan"), float("inf"), 1e18, -1e18, 253402300799.9999999):
             self.assertIsNone(isoTime(created))
@@ -52,15 +52,15 @@ class TimeTests(SynchronousTestCase):
 
     def test_halves(self) -> None:
         """
-        Of two microseconds that are as near, it is the even one.
+        A half is rounded to the even microsecond.
         """
         self.assertEqual(isoTime(2.0**-7), "1970-01-01T00:00:00.007812Z")
         self.assertEqual(isoTime(3 * 2.0**-7), "1970-01-01T00:00:00.023438Z")
 
     def test_nothingGrows(self) -> None:
         """
-        The one thing that is kept from time to time is bounded.
+        The cache of seconds is bounded.
         """
         for second in range(1000):
             isoTime(float(second))
-        self.assertLessEqual(times._isoSecond.cache_info().currsize, 64)
+        self.assertLessEqual(timestamps._isoSecond.cache_info().currsize, 64)

@@ -53,7 +53,7 @@ class PlainTests(FormsTestCase):
 
     def test_plain(self) -> None:
         """
-        What JSON has stays itself.
+        Values that JSON has stay themselves.
         """
         self.assertForms(
             {
@@ -72,7 +72,7 @@ class PlainTests(FormsTestCase):
     def test_numbersBeyondJSON(self) -> None:
         """
         An integer past 64 bits and a float that is not finite become text, and
-        no repair: a reader can get back what it was.
+        no repair: a reader can restore the number.
         """
         self.assertForms(
             {
@@ -110,7 +110,7 @@ class RepairTests(SynchronousTestCase):
 
     def assertInexact(self, value: object, form: object) -> None:
         """
-        Check what a value becomes that cannot be kept.
+        Check the JSON value of a value that cannot be kept.
         """
         self.assertEqual(Converter(SIZE).convert(value), (form, False))
 
@@ -133,8 +133,8 @@ class RepairTests(SynchronousTestCase):
 
     def test_keys(self) -> None:
         """
-        Keys become text; where two become the same, one is lost and that is
-        said.
+        Keys become text.  Where two keys become the same, one value is lost and
+        the result is not exact.
         """
         keys = [None, True, 7, 1.5, b"b\xff", 10**30, ("t",)]
         result: Any = converted(dict.fromkeys(keys))
@@ -146,7 +146,7 @@ class RepairTests(SynchronousTestCase):
 
     def test_cycle(self) -> None:
         """
-        What contains itself is cut there.
+        A value that contains itself is cut at the second occurrence.
         """
         loop: list[object] = [1]
         loop.append({"self": loop})
@@ -160,7 +160,7 @@ class RepairTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """
-        What is there twice is no cycle.
+        A value that occurs twice is no cycle.
         """
         shared = ["same"]
         self.assertEqual(converted([shared, shared]), [["same"], ["same"]])
@@ -173,7 +173,7 @@ class BoundsTests(SynchronousTestCase):
 
     def test_deepest(self) -> None:
         """
-        Values up to the bound are kept; what is deeper is cut off there.
+        Values up to the bound are kept, and deeper values are cut off there.
         """
         deepest = nested(values.DEPTH - 1)
         self.assertEqual(converted(deepest), deepest)
@@ -224,8 +224,7 @@ class BoundsTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """
-        Whatever is shared in whatever way, what comes of it is in proportion to
-        the payload, and so is the work.
+        Result and work are in proportion to the payload, however parts are shared.
         """
         laughs: object = "ha"
         for _ in range(40):
@@ -259,7 +258,7 @@ class BoundsTests(SynchronousTestCase):
 
     def test_effort(self) -> None:
         """
-        What is spent grows no faster than the payload.
+        The effort grows no faster than the payload.
         """
         laughs: object = []
         for _ in range(40):
@@ -317,7 +316,7 @@ class BoundsTests(SynchronousTestCase):
 
     def test_nothingIsCutSilently(self) -> None:
         """
-        Wherever the room ends, the value is said to be cut.
+        A value that is cut is reported as not exact, wherever the room ends.
         """
         each: tuple[object, ...] = (1, 10**9, None, 1.5, "a", b"\xff", [], {}, Plain)
         for value in each:

@@ -1,5 +1,5 @@
 """
-Any urlencoded form of an C{HTTPHandler} as the attributes that it was made of.
+Any urlencoded form of an C{HTTPHandler} as the attributes of its record.
 
 The handler sends C{str()} of every attribute.  A standard attribute is given its
 type again.  Any other attribute stays text.
@@ -15,8 +15,8 @@ from typing import Final
 from logrecv.reasons import MALFORMED, TOO_COMPLEX
 from logrecv.wire.errors import WireError
 
-#: The most fields that a form may have.  A record has 23 attributes, and those
-#: that its program adds.
+#: The most fields that a form may have.  A record has 23 attributes, and further
+#: attributes that its program adds.
 FIELDS: Final = 1000
 
 #: The bytes that are unquoted at a time: an escape between other bytes takes 90
@@ -33,7 +33,7 @@ _STRAY: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 #: A run of escapes.
 _ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
-#: Numbers as C{str} writes them, and so short that they are read fast.
+#: Numbers in the form that C{str} writes, and short enough to be read fast.
 _isInteger: Final = re.compile(r"-?[0-9]{1,20}").fullmatch
 _isFloat: Final = re.compile(
     r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[-+]?[0-9]{1,3})?"
@@ -48,7 +48,7 @@ def _integerOrNone(text: str) -> object:
     return None if text == "None" else _integer(text)
 
 
-def _real(text: str) -> object:
+def _float(text: str) -> object:
     return float(text) if _isFloat(text) else text
 
 
@@ -64,16 +64,16 @@ def _arguments(text: str) -> object:
 #: that no handler sends as L{None} may well be the text C{None}.
 READERS: Final[dict[str, Callable[[str], object]]] = {
     "args": _arguments,
-    "created": _real,
+    "created": _float,
     "exc_info": _textOrNone,
     "exc_text": _textOrNone,
     "funcName": _textOrNone,
     "levelno": _integer,
     "lineno": _integer,
-    "msecs": _real,
+    "msecs": _float,
     "process": _integerOrNone,
     "processName": _textOrNone,
-    "relativeCreated": _real,
+    "relativeCreated": _float,
     "stack_info": _textOrNone,
     "taskName": _textOrNone,
     "thread": _integerOrNone,

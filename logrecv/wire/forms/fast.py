@@ -31,7 +31,7 @@ _TEXT: Final = rb"([^&]*+)"
 _INTEGER: Final = rb"(-?[0-9]{1,18}+)"
 _INTEGER_OR_NONE: Final = rb"(-?[0-9]{1,18}+|None)"
 #: A number as C{str} writes it, and no infinity.  A plus sign would be a space.
-_REAL: Final = rb"(-?[0-9]{1,20}+(?:\.[0-9]{1,20}+)?(?:e-?[0-9]{1,2}+)?)"
+_FLOAT: Final = rb"(-?[0-9]{1,20}+(?:\.[0-9]{1,20}+)?(?:e-?[0-9]{1,2}+)?)"
 
 #: The attributes of every record, in the order in which a handler writes them,
 #: and the patterns of their values.
@@ -49,9 +49,9 @@ PATTERNS: Final = {
     "stack_info": _TEXT,
     "lineno": _INTEGER,
     "funcName": _TEXT,
-    "created": _REAL,
-    "msecs": _REAL,
-    "relativeCreated": _REAL,
+    "created": _FLOAT,
+    "msecs": _FLOAT,
+    "relativeCreated": _FLOAT,
     "thread": _INTEGER_OR_NONE,
     "threadName": _TEXT,
     "processName": _TEXT,

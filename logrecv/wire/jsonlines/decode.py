@@ -76,7 +76,7 @@ def makeRecords(parsed: list[_Object | Record], origin: Origin) -> list[Record]:
     @raise WireError: As L{logrecv.wire.attributes.makeRecord} does.
     """
     if parsed and isinstance(parsed[0], PlainRecord):
-        # Then all of them are.
+        # Then all records are plain.
         return stampAll(cast(list[PlainRecord], parsed), origin)
     return [_makeRecord(each, origin) for each in parsed]
 
@@ -160,7 +160,7 @@ def _decoded(text: bytes) -> object:
         except DecodeError as error:
             if "surrogate" not in str(error):
                 raise ValueError(str(error)) from None
-        # Python's json module writes lone surrogates, and only it reads them.
+        # Only Python's json module writes lone surrogates, and reads them again.
         return json.loads(text.decode("utf-8"), parse_constant=_refuse)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None

@@ -24,8 +24,8 @@ class ParseFormTests(SynchronousTestCase):
 
     def test_stockRecord(self) -> None:
         """
-        Standard attributes are what they were in the client's record, except
-        for the arguments, which stay their literal.
+        Standard attributes have the values of the client's record, except for the
+        arguments, which stay a literal.
         """
         record = logging.LogRecord(
             "app", logging.INFO, "/srv/app.py", 7, "user %s", ("alice",), None, "login"
@@ -79,7 +79,8 @@ class ParseFormTests(SynchronousTestCase):
 
     def test_encoding(self) -> None:
         """
-        Escapes, plus signs and UTF-8 are undone; what is no escape is itself.
+        Escapes, plus signs and UTF-8 are decoded.  A percent sign that begins no
+        escape stays itself.
         """
         for field, value in (
             (b"m=a+b%20c%2B", "a b c+"),
@@ -119,7 +120,7 @@ class ParseFormTests(SynchronousTestCase):
 
     def test_noFields(self) -> None:
         """
-        What has no fields is refused.
+        A body without fields is refused.
         """
         for body in (b"", b"&", b"&&&"):
             error = self.assertRaises(WireError, parseForm, body)
@@ -188,6 +189,6 @@ class ParseFormTests(SynchronousTestCase):
     )
     def test_extras(self, extras: dict[str, str]) -> None:
         """
-        What a client adds comes out as the text that C{urlencode} was given.
+        An attribute that a client adds is the text that C{urlencode} was given.
         """
         self.assertEqual(parseForm(urlencode(extras).encode("ascii")), extras)

@@ -57,8 +57,8 @@ class ShapeTests(SynchronousTestCase):
 
     def test_surrogates(self) -> None:
         """
-        What Python's json module writes for text with a lone surrogate is read;
-        what it writes beside JSON is not.
+        Text with a lone surrogate, as Python's json module writes it, is read.  The
+        constants that the module writes beside JSON are not.
         """
         sent = {"msg": "bad \udcff byte", "n": 1}
         other = {"msg": "good"}
@@ -72,8 +72,8 @@ class ShapeTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """
-        What is no JSON or no object is refused, in one line that says where and
-        what, and shows nothing of the client's text.
+        A body that is not JSON, or not of objects, is refused in one line.  The line
+        names the place and the problem, and shows none of the client's text.
         """
         secret = "s3cret" * 9
         for body, detail in (
@@ -178,7 +178,7 @@ class RecordFormTests(SynchronousTestCase):
 
     def test_time(self) -> None:
         """
-        The time is what C{created} is made of where that is not there.
+        C{created} is made of the time where C{created} is not there.
         """
         for time, created in (
             ("1970-01-01T00:00:01.500000Z", 1.5),
@@ -193,8 +193,8 @@ class RecordFormTests(SynchronousTestCase):
 
     def test_timeBesideCreated(self) -> None:
         """
-        Beside C{created}, the time is left out if it says the same, else kept
-        as what it is: another attribute.
+        Beside C{created}, the time is left out if it says the same.  Otherwise it
+        is kept as another attribute.
         """
         both: dict[str, Any] = {"created": 1.5, "time": "1970-01-01T00:00:01.500000Z"}
         self.assertEqual(self.parse(**both), {"created": 1.5})
@@ -221,7 +221,7 @@ class RecordFormTests(SynchronousTestCase):
 
     def test_extra(self) -> None:
         """
-        What is in C{extra} stands beside the other attributes.
+        The members of C{extra} stand beside the other attributes.
         """
         self.assertEqual(
             self.parse(msg="a", extra={"user": 7, "time": "noon", "extra": 1}),
@@ -231,7 +231,7 @@ class RecordFormTests(SynchronousTestCase):
 
     def test_extraNamesInUse(self) -> None:
         """
-        What is in C{extra} takes the place of no other attribute.
+        The members of C{extra} replace no other attribute.
         """
         sent = {"name": "x", "message": "y", "user": 2, "extra": 3, "new": 4}
         self.assertEqual(
@@ -246,8 +246,8 @@ class RecordFormTests(SynchronousTestCase):
 
     def test_otherExtra(self) -> None:
         """
-        An C{extra} that is no object is an attribute like others, and so are
-        what an earlier receiver says of the record.
+        An C{extra} that is no object is an attribute like any other, and so are
+        the fields that an earlier receiver adds to the record.
         """
         for extra in (1, "a", [1], None):
             self.assertEqual(self.parse(extra=extra), {"extra": extra})

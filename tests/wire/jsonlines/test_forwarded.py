@@ -49,14 +49,14 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_noTime(self) -> None:
         """
-        So is one of which nobody knows when it was created.
+        A record without C{created} is kept as well.
         """
         record = makeRecord(created=None, time="2026-11-22T10:30:00.000001Z")
         self.assertEqual(readForwarded(msgspec.to_builtins(record)), record)
 
     def test_hops(self) -> None:
         """
-        Each logrecv that receives it adds from whom it had it.
+        Each logrecv that receives a record adds its sender as a hop.
         """
         record = makeRecord()
         for count in (1, 2):
@@ -68,7 +68,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """
-        Anything that is not quite of that form is somebody's own JSON.
+        An object that is not quite of that form is somebody's own JSON.
         """
         origin = msgspec.to_builtins(HERE)
         for changes in [
@@ -106,7 +106,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_malformedStays(self) -> None:
         """
-        What was sent as C{received} then is an extra, as it ever was.
+        A C{received} of another form is an extra.
         """
         body = msgspec.json.encode(form(received={"at": "x"}))
         [record] = makeRecords(parseJSON(body), HERE)
