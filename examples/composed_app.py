@@ -21,7 +21,7 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from logrecv.counters import OutputTally
-from logrecv.inputs.http.site import RecordResource
+from logrecv.inputs.http.app import RecordResource
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress

@@ -49,7 +49,7 @@ from logrecv.threads import ThreadExecutor
 from logrecv.workers.balance import MOST
 
 if TYPE_CHECKING:
-    from logrecv.console.app import Collector, RepeatedBatches
+    from logrecv.console.metrics import Collector, RepeatedBatches
     from logrecv.workers.supervisor import Supervisor
 
 #: The standard ports of C{logging.handlers}, on loopback; the console beside

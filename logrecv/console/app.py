@@ -1,21 +1,14 @@
 """
-The console: how the service is, for monitoring.
+The console: the health and the metrics of the service, for monitoring.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
-from attrs import define
 from klein import Klein
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -23,148 +16,10 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
-from logrecv import __version__
+from logrecv.console.metrics import Collector, RepeatedBatches, TallyCollector
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 from logrecv.dedup import SeenBatches
 from logrecv.web import HostGuard, answer
-from logrecv.wire.pickled.machine import IMPLEMENTATION
-
-
-class RepeatedBatches(Protocol):
-    """
-    What knows of batches that came again: L{SeenBatches}.
-
-    @ivar repeated: How many.
-    """
-
-    @property
-    def repeated(self) -> int: ...
-
-
-class Collector(Protocol):
-    """
-    What has metrics of its own.
-    """
-
-    def collect(self) -> Iterator[Metric]:
-        """
-        Give them.
-        """
-
-
-@define(eq=False)
-class TallyCollector:
-    """
-    Shows the tallies as metrics, read at the moment they are asked for.
-
-    @ivar inputs: What came in.
-    @ivar outputs: What became of it.
-    @ivar quarantine: What became of what was rejected.
-    @ivar batches: What came again.
-    """
-
-    inputs: Sequence[InputTally]
-    outputs: Sequence[OutputTally]
-    quarantine: QuarantineTally
-    batches: RepeatedBatches
-
-    def collect(self) -> Iterator[Metric]:
-        """
-        Give the metrics, under the names of the contract.
-        """
-        yield from self._collectInputs()
-        yield from self._collectOutputs()
-        yield from self._collectQuarantine()
-        yield CounterMetricFamily(
-            "logrecv_repeated_batches",
-            "Batches that had been taken before and were not taken again.",
-            self.batches.repeated,
-        )
-        yield InfoMetricFamily(
-            "logrecv_build",
-            "The version that runs, and the form of the pickle machine.",
-            {"version": __version__, "decoder": IMPLEMENTATION},
-        )
-
-    def _collectInputs(self) -> Iterator[Metric]:
-        received = CounterMetricFamily(
-            "logrecv_received", "Payloads that came.", labels=["via"]
-        )
-        accepted = CounterMetricFamily(
-            "logrecv_accepted", "Records that were made of them.", labels=["via"]
-        )
-        rejected = CounterMetricFamily(
-            "logrecv_rejected",
-            "Payloads of which no record was made.",
-            labels=["via", "reason"],
-        )
-        connections = GaugeMetricFamily(
-            "logrecv_connections", "Connections that are open.", labels=["via"]
-        )
-        refused = CounterMetricFamily(
-            "logrecv_refused",
-            "Connections that were turned away.",
-            labels=["via", "reason"],
-        )
-        for tally in self.inputs:
-            received.add_metric([tally.via], tally.received)
-            accepted.add_metric([tally.via], tally.accepted)
-            connections.add_metric([tally.via], tally.connections)
-            for reason, count in tally.rejected.items():
-                rejected.add_metric([tally.via, reason], count)
-            for reason, count in tally.refused.items():
-                refused.add_metric([tally.via, reason], count)
-        yield from (received, accepted, rejected, connections, refused)
-
-    def _collectOutputs(self) -> Iterator[Metric]:
-        delivered = CounterMetricFamily(
-            "logrecv_output_delivered",
-            "Records that reached where the output sends them.",
-            labels=["output"],
-        )
-        filtered = CounterMetricFamily(
-            "logrecv_output_filtered",
-            "Records that the output's filter kept back.",
-            labels=["output"],
-        )
-        dropped = CounterMetricFamily(
-            "logrecv_output_dropped",
-            "Records that were given up.",
-            labels=["output", "reason"],
-        )
-        queued = GaugeMetricFamily(
-            "logrecv_output_queued", "Records that wait.", labels=["output"]
-        )
-        restored = CounterMetricFamily(
-            "logrecv_output_restored",
-            "Records that an earlier run left in the output's spool.",
-            labels=["output"],
-        )
-        for tally in self.outputs:
-            restored.add_metric([tally.output], tally.restored)
-            delivered.add_metric([tally.output], tally.delivered)
-            filtered.add_metric([tally.output], tally.filtered)
-            queued.add_metric([tally.output], tally.queued)
-            for reason, count in tally.dropped.items():
-                dropped.add_metric([tally.output, reason], count)
-        yield from (delivered, filtered, dropped, queued, restored)
-
-    def _collectQuarantine(self) -> Iterator[Metric]:
-        kept = CounterMetricFamily(
-            "logrecv_quarantined",
-            "Rejected payloads that were written to the quarantine.",
-            labels=["reason"],
-        )
-        dropped = CounterMetricFamily(
-            "logrecv_quarantine_dropped",
-            "Rejected payloads that the quarantine could not keep.",
-            labels=["reason"],
-        )
-        for reason, count in self.quarantine.kept.items():
-            kept.add_metric([reason], count)
-        for reason, count in self.quarantine.dropped.items():
-            dropped.add_metric([reason], count)
-        yield from (kept, dropped)
 
 
 def _upToDate() -> Deferred[str | None]:
@@ -173,7 +28,10 @@ def _upToDate() -> Deferred[str | None]:
 
 class Console:
     """
-    The pages of the console.
+    The Klein app of the console::
+
+        console = Console(list(intake.tallies.values()), [])
+        endpoint.listen(QuietSite(console.resource()))
     """
 
     router: ClassVar[Klein] = Klein()
@@ -188,13 +46,14 @@ class Console:
         collectors: Sequence[Collector] = (),
     ) -> None:
         """
-        @param inputs: What came in.
-        @param outputs: What became of it.
-        @param quarantine: What became of what was rejected, if that is kept.
-        @param batches: What came again, if that is known.
-        @param refresh: Brings all of these up to date, where others count; the
-            L{Deferred} fires with what is wrong with them, if anything is.
-        @param collectors: What has metrics of its own.
+        @param inputs: Counts of payloads, an input each.
+        @param outputs: Counts of records, an output each.
+        @param quarantine: Counts of the payloads that were rejected and kept, if
+            the service has a quarantine.
+        @param batches: The count of batches that came again, if it is known.
+        @param refresh: Brings these counts up to date, where other processes count.
+            The L{Deferred} fires with a problem of these processes, or L{None}.
+        @param collectors: Further sources of metrics.
         """
         self._refresh = refresh or _upToDate
         tallies = TallyCollector(
@@ -207,7 +66,7 @@ class Console:
 
     def resource(self) -> IResource:
         """
-        Make the resource of the console.
+        Make the resource of the console, which can be the root of a site.
         """
         return HostGuard(self.router.resource())
 

@@ -22,7 +22,7 @@ from prometheus_client import generate_latest
 
 from logrecv.__main__ import main
 from logrecv.console import app as console
-from logrecv.console.app import TallyCollector
+from logrecv.console.metrics import TallyCollector
 from logrecv.outputs import file
 from logrecv.outputs.files import archive as compression
 from logrecv.outputs.files import rotation

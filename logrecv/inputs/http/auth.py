@@ -1,6 +1,5 @@
 """
-Who may send over HTTP: users and passwords, for
-C{HTTPHandler(credentials=…)}.
+Users and passwords of the HTTP input, for C{HTTPHandler(credentials=…)}.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ try:
 except ImportError:
     bcrypt = None  # type: ignore[assignment]
 
-#: A line of the file: what C{htpasswd -nB} prints.
+#: A line of the file, as C{htpasswd -nB} prints it.
 _LINE: Final = re.compile(rb"([^:]+):(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53})")
 
-#: What the password of an unknown user is held against, so that he takes as
-#: long as a known one.
+#: The hash that a password of an unknown user is checked against, so that the check
+#: takes as long as that of a known user.
 _NOBODY: Final = b"$2b$12$" + b"." * 53
 
 #: Passwords that may wait to be checked.  A check takes a good part of a second
-#: of one core by design; clients that know their password need it once.
-WAITING: Final = 32
+#: of one core by design; a client with the right password needs one check.
+WAITING_CHECKS: Final = 32
 
 
 class Busy(Exception):
@@ -46,7 +45,10 @@ class Busy(Exception):
 class PasswordFile:
     """
     A file with a user on each line: the name, a colon, and the bcrypt hash of
-    the password.
+    the password::
+
+        passwords = PasswordFile("/etc/logrecv/passwords", deferToThread)
+        resource = RecordResource(intake, passwords=passwords)
 
     @ivar path: The path of the file.
     @ivar inThread: Runs a function in a thread.
@@ -57,9 +59,9 @@ class PasswordFile:
     path: str
     inThread: Callable[[Callable[[], bool]], Deferred[bool]]
     _hashes: dict[bytes, bytes] = field(init=False)
-    #: What each user has shown to know, keyed with a secret of this process, so
+    #: The proof that each user has given, made with a secret of this process, so
     #: that a client that sends record after record is checked slowly once.
-    _shown: dict[bytes, bytes] = field(factory=dict, init=False)
+    _proofs: dict[bytes, bytes] = field(factory=dict, init=False)
     _secret: bytes = field(factory=lambda: os.urandom(32), init=False)
     _oneByOne: DeferredSemaphore = field(
         factory=lambda: DeferredSemaphore(1), init=False
@@ -69,31 +71,32 @@ class PasswordFile:
         """
         Read the file.
 
-        @raise ValueError: It cannot be used.
+        @raise ValueError: The file cannot be used.
         """
         self._hashes = self._read()
 
     def reopen(self) -> None:
         """
-        See L{IReopenable.reopen}: read the file again.
+        Read the file again.  A file that cannot be used is logged, and the users
+        stay as they were.
         """
         try:
             self._hashes = self._read()
         except ValueError as error:
             self._log.error("{path}: {error}", path=self.path, error=error)
-        self._shown.clear()
+        self._proofs.clear()
 
     def check(self, user: bytes, password: bytes) -> Deferred[bool]:
         """
         Check a password.
 
-        @return: Whether it is the user's.  Fails with L{Busy} where too many
-            are waiting.
+        @return: Fires with C{True} if the password is that of the user.
+        @raise Busy: Too many passwords wait to be checked.
         """
         proof = hmac.digest(self._secret, user + b"\0" + password, "sha256")
-        if hmac.compare_digest(self._shown.get(user, b""), proof):
+        if hmac.compare_digest(self._proofs.get(user, b""), proof):
             return succeed(True)
-        if len(self._oneByOne.waiting) >= WAITING:
+        if len(self._oneByOne.waiting) >= WAITING_CHECKS:
             raise Busy
         hashed = self._hashes.get(user, _NOBODY)
 
@@ -106,13 +109,18 @@ class PasswordFile:
         def remember(correct: bool) -> bool:
             # Unless the file has been read again meanwhile.
             if correct and self._hashes.get(user) == hashed:
-                self._shown[user] = proof
+                self._proofs[user] = proof
             return correct
 
         checked: Deferred[bool] = self._oneByOne.run(self.inThread, matches)
         return checked.addCallback(remember)
 
     def _read(self) -> dict[bytes, bytes]:
+        """
+        Read the hash of each user.
+
+        @raise ValueError: The file cannot be used.
+        """
         if bcrypt is None:
             raise ValueError("passwords need bcrypt; install logrecv[auth]")
         try:

@@ -1,15 +1,14 @@
 """
-The short way of HTTP.
+The fast path of HTTP.
 
-Nearly all requests are a stock C{HTTPHandler}'s, and the only one of their
-connection.  They need neither a channel nor a request nor a resource, which would
-cost more than their records do.  Whatever else comes goes the long way: see
-L{logrecv.inputs.http.site}.
+Nearly all requests are from a stock C{HTTPHandler}, and each is the only request of
+its connection.  Such a request needs neither a channel nor a request object nor a
+resource, which would cost more than its record does.  All other requests take the
+slow path: see L{logrecv.inputs.http.channel} and L{logrecv.inputs.http.app}.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final, Protocol, cast
 
@@ -27,93 +26,48 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import version as SERVER
 
-from logrecv.inputs.limits.partial import PartialInputs
+from logrecv.inputs.http.app import viaOf
+from logrecv.inputs.http.channel import IBoundedSite
 from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.peers import senderName
 from logrecv.inputs.streams import Connection
-from logrecv.intake import Backpressure, Intake
+from logrecv.intake import Backpressure
 from logrecv.reasons import INCOMPLETE
 from logrecv.wire.errors import WireError
-
-#: Header fields of a stock handler that say nothing about how its request is to
-#: be read.
-_OTHER_FIELDS: Final = rb"(?:(?:Host|Accept-Encoding|Authorization): [ -~]*\r\n){0,4}"
-
-#: The head of a request as C{HTTPHandler} writes it, with the whole record where
-#: that is a query.
-_STOCK: Final = re.compile(
-    rb"(?:POST (?P<path>/[\w./~-]*)|GET /[\w./~-]*\?(?P<query>[\w.~%+&=-]+))"
-    rb" HTTP/1\.1\r\n"
-    + _OTHER_FIELDS
-    + rb"(?:Content-type: application/x-www-form-urlencoded\r\n"
-    rb"Content-length: (?P<length>[0-9]{1,9})\r\n" + _OTHER_FIELDS + rb")?\r\n"
-)
-
-#: The longest head that is looked at here, without a query, in bytes.  C{HTTPHandler}
-#: sends some 200; how long others may be is for the channel to say.
-_HEAD: Final = 4096
+from logrecv.wire.forms.request import StockRequest, parseRequest
 
 #: Writes a time, in seconds since the epoch; most often the one it wrote last.
 _date: Final = lru_cache(1)(datetimeToString)
 
 
-class IStockSite(Protocol):
+class IHandlerSite(IBoundedSite, Protocol):
     """
-    What is to be known of the site that is asked.
+    The site of a connection that may take the fast path.
 
-    @ivar intake: Takes what is sent.
-    @ivar maxRecord: The largest body or query taken, in bytes.
     @ivar reactor: Tells the time.
-    @ivar idle: Closes connections on which nothing comes.
-    @ivar partials: Keeps account of requests that are under way.
+    @ivar idle: Closes idle connections.
     """
 
-    intake: Intake
-    maxRecord: int
     reactor: IReactorTime
     idle: IdleTimeouts
-    partials: PartialInputs
 
     def buildChannel(self, addr: IAddress | None) -> IProtocol:
         """
-        Make what goes the long way.
+        Make the protocol of the slow path.
         """
-
-
-def _stockForm(data: bytes) -> tuple[bytes, int] | None:
-    """
-    Find the form in a request that C{HTTPHandler} sent.
-
-    @param data: What has come of a connection.
-    @return: What has come of the form, and how long all of it is; L{None} if this is
-        anything else than one request, or could be.
-    """
-    head = _STOCK.match(data)
-    if head is None:
-        return None
-    path, query, length = head.groups()
-    if head.end() - len(query or b"") > _HEAD:
-        return None
-    form = data[head.end() :]
-    if query is not None:
-        return (query, len(query)) if length is None and not form else None
-    # To there JSON is sent as well, and under the type of forms too.
-    if length is None or path == b"/records" or len(form) > int(length):
-        return None
-    return form, int(length)
 
 
 def _sendNow(transport: object, data: bytes) -> int:
     """
-    Send without asking the reactor first when there is room, which costs more
+    Send without asking the reactor first if there is room, since to ask costs more
     than to send.  Nothing that was written before may be waiting.
 
-    @param transport: What a client is connected to.
-    @return: How many bytes were sent.
+    @param transport: The transport of a connection.
+    @return: The number of bytes that were sent.
     """
     if isinstance(transport, Connection):
         transport = transport.transport
-    # Not what encrypts, nor what only passes on attributes of one of these.
+    # No transport that encrypts, and no wrapper that only passes on attributes.
     if not isinstance(transport, TCPConnection) or transport.TLS:
         return 0
     if not transport.connected:
@@ -125,22 +79,26 @@ def _sendNow(transport: object, data: bytes) -> int:
 
 class HandlerRequests(ConnectionProtocol):
     """
-    An HTTP connection on which nothing has come yet but stock requests, the answers
-    to which were sent at once.  It becomes that of a channel as soon as something
-    else comes, or an answer has to wait.
+    An HTTP connection on the fast path: only stock requests have come, and the
+    answers were sent at once.
+
+    The connection takes the slow path for good, which is that of a channel, as soon
+    as anything else comes or an answer has to wait.
     """
 
-    #: For L{PartialInputs}: as long as this answers, the client is read.
+    #: For L{PartialInputs}: a client on the fast path is always read.
     paused = False
+    #: The slow path, once the connection takes it.
     _channel: IProtocol | None = None
-    #: How long the request is that has begun; 0 if none has.
+    #: The length of the request that has begun, in bytes; 0 if none has.
     _length: int = 0
-    #: What has come of it.
-    _begun: bytearray
+    #: The bytes that have come of that request.
+    _held: bytearray
 
-    def __init__(self, site: IStockSite, address: IAddress | None) -> None:
+    def __init__(self, site: IHandlerSite, address: IAddress | None) -> None:
         """
-        @param address: Where the client is.
+        @param site: The site that is asked.
+        @param address: The address of the client.
         """
         self._site = site
         self._address = address
@@ -155,59 +113,71 @@ class HandlerRequests(ConnectionProtocol):
         """
         Close the connection.
         """
-        # Not loseConnection, which would wait until all answers are read.
+        # Not loseConnection, which waits until the client has read its answers.
         cast(ITCPTransport, self.transport).abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Take a stock request, or leave what has come to the channel.
+        Take a stock request, or leave all bytes to the slow path.
         """
         if self._length:
-            self._begun += data
-            if len(self._begun) < self._length:
-                self._site.partials.received(self, len(self._begun))
+            self._held += data
+            if len(self._held) < self._length:
+                self._site.partials.received(self, len(self._held))
                 return
-            data = bytes(self._begun)
-            self._forget()
+            data = bytes(self._held)
+            self._release()
         if self._channel is None:
-            found = _stockForm(data)
-            if found is not None and found[1] <= self._site.maxRecord:
-                form, length = found
-                if len(form) == length:
-                    self._take(form)
+            request = parseRequest(data)
+            if request is not None and self._isForm(request):
+                missing = request.length - len(request.form)
+                if missing:
+                    self._hold(data, len(data) + missing)
                 else:
-                    self._hold(data, len(data) - len(form) + length)
+                    self._take(request.form)
                 return
-        self._goLong().dataReceived(data)
+        self._takeSlowPath().dataReceived(data)
+
+    def _isForm(self, request: StockRequest) -> bool:
+        """
+        Return C{True} if a request is a form record that is not too long.
+        """
+        if request.path is not None and viaOf(request.path) == "json":
+            # There JSON is sent too, and under the type of forms.
+            return False
+        return request.length <= self._site.maxRecord
 
     def _hold(self, data: bytes, length: int) -> None:
         """
-        Wait for the rest: C{HTTPHandler} sends the head and the form apart.
+        Hold a request until its form comes: C{HTTPHandler} sends the head first.
 
-        @param data: The beginning of a request.
-        @param length: How long all of it is.
+        @param data: The beginning of the request.
+        @param length: The length of the whole request, in bytes.
         """
-        self._begun, self._length = bytearray(data), length
+        self._held, self._length = bytearray(data), length
         self._site.idle.cancel(self)
         self._site.partials.started(self, len(data))
 
-    def _forget(self) -> None:
+    def _release(self) -> None:
         """
-        Hold nothing any more.
+        Hold no request any more.
         """
         self._length = 0
-        del self._begun
+        del self._held
         self._site.partials.finished(self)
 
     def abandon(self, reason: str) -> None:
         """
-        See L{logrecv.inputs.limits.partial.IPartialInput.abandon}.
+        Count the request that is held as rejected, and close the connection.
         """
-        self._forget()
+        self._release()
         self._site.intake.reject("http", reason)
         cast(ITCPTransport, self.transport).abortConnection()
 
     def _take(self, form: bytes) -> None:
+        """
+        Take a form record, and answer as L{logrecv.inputs.http.app} does.
+        """
         try:
             self._site.intake.formReceived(form, senderName(self.transport))
         except WireError as error:
@@ -219,8 +189,9 @@ class HandlerRequests(ConnectionProtocol):
 
     def _answer(self, status: bytes, text: str = "", fields: bytes = b"") -> None:
         """
-        Answer a request as its resource would.
+        Answer a request.
 
+        @param status: The status and its phrase.
         @param text: The line of the body, without its end; empty for no body.
         @param fields: Further header fields.
         """
@@ -233,17 +204,17 @@ class HandlerRequests(ConnectionProtocol):
             b"HTTP/1.1 %s\r\nServer: %s\r\nDate: %s\r\n%sContent-Length: %d\r\n\r\n%s"
             % (status, SERVER, date, fields, len(body), body)
         )
-        answer = answer[_sendNow(self.transport, answer) :]
-        if answer:
-            # What comes next has to wait for it, and a channel knows how to.
-            self._goLong()
-            cast(ITransport, self.transport).write(answer)
+        rest = answer[_sendNow(self.transport, answer) :]
+        if rest:
+            # The next request has to wait for this answer, and a channel can wait.
+            self._takeSlowPath()
+            cast(ITransport, self.transport).write(rest)
         else:
             self._site.idle.start(self)
 
-    def _goLong(self) -> IProtocol:
+    def _takeSlowPath(self) -> IProtocol:
         """
-        Give the channel, which there is from now on.
+        Return the channel, which receives all bytes from now on.
         """
         if self._channel is None:
             self._site.idle.cancel(self)
@@ -260,5 +231,5 @@ class HandlerRequests(ConnectionProtocol):
             return
         self._site.idle.cancel(self)
         if self._length:
-            self._forget()
+            self._release()
             self._site.intake.reject("http", INCOMPLETE)

@@ -1,5 +1,5 @@
 """
-The page that a person sees who opens the address of the HTTP input.
+The page for a person who opens the address of the HTTP input.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def render(scheme: str, host: str) -> bytes:
     Render the page.
 
     @param scheme: C{http} or C{https}.
-    @param host: The host, with its port, under which the person knows this
-        address.
+    @param host: The host and its port, as the person knows this address.
+    @return: HTML in UTF-8, with the host escaped.
     """
     page = _PAGE.substitute(scheme=scheme, host=escape(host))
     return page.encode("utf-8")

@@ -11,13 +11,17 @@ from typing import Any
 import bcrypt
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
 from logrecv.inputs.http import auth as passwords
-from logrecv.inputs.http.auth import WAITING, Busy, PasswordFile
-from logrecv.inputs.http.site import RecordResource
+from logrecv.inputs.http.app import RecordResource
+from logrecv.inputs.http.auth import WAITING_CHECKS, Busy, PasswordFile
 from logrecv.intake import Intake
 from logrecv.interfaces import IReopenable
 from logrecv.testing import MemorySink, makeForm
@@ -111,7 +115,7 @@ class PasswordFileTests(PasswordTestCase):
         """
         self.check(b"alice", b"s3cret")
         self.immediately = False
-        for _ in range(WAITING + 1):
+        for _ in range(WAITING_CHECKS + 1):
             self.file.check(b"alice", b"wrong")
         self.assertRaises(Busy, self.file.check, b"alice", b"wrong")
         self.assertTrue(self.check(b"alice", b"s3cret"))
@@ -225,11 +229,46 @@ class ResourceTests(PasswordTestCase):
         Where too many passwords wait, the request is answered with 503.
         """
         self.immediately = False
-        for _ in range(WAITING + 1):
+        for _ in range(WAITING_CHECKS + 1):
             self.request(self.basic("alice", "wrong"))
         response = self.successResultOf(self.request(self.basic("alice", "x")))
         self.assertEqual(response.code, 503)
         self.assertEqual(self.intake.tallies["http"].rejected, {"overload": 1})
+
+    def test_gone(self) -> None:
+        """
+        A record that has come whole is taken once its password is known to be
+        right, even if the client is gone by then.
+        """
+        self.immediately = False
+        resource = RecordResource(self.intake, passwords=self.file)
+        site = Site(resource, reactor=MemoryReactorClock())
+        protocol = site.buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        authorization = self.basic("alice", "s3cret").encode()
+        protocol.dataReceived(
+            b"GET /?msg=a HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n"
+            % (authorization,)
+        )
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.sink.records, [])
+        [(check, result)] = self.checks
+        result.callback(check())
+        self.assertEqual(len(self.sink.records), 1)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_everywhere(self) -> None:
+        """
+        Nobody else learns which paths and methods there are, and JSON is counted
+        as JSON.
+        """
+        for method, path in [("GET", "/"), ("PUT", "/x"), ("POST", "/records/")]:
+            response = self.successResultOf(
+                self.treq.request(method, f"http://localhost{path}")
+            )
+            self.assertEqual(response.code, 401)
+        self.assertEqual(self.intake.tallies["http"].rejected, {"unauthorized": 2})
+        self.assertEqual(self.intake.tallies["json"].rejected, {"unauthorized": 1})
 
     def test_page(self) -> None:
         """

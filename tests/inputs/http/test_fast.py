@@ -22,14 +22,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
 from logrecv.inputs.http.auth import PasswordFile
-from logrecv.inputs.http.site import IDLE, RecordSite
+from logrecv.inputs.http.site import IDLE_TIMEOUT, RecordSite
 from logrecv.inputs.limits.fairness import FairScheduler
 from logrecv.inputs.limits.partial import DEADLINE
 from logrecv.inputs.streams import Connections
 from logrecv.intake import Intake
 from logrecv.testing import BackpressureSink, MemorySink
+from tests.inputs.http.case import form
 from tests.inputs.http.test_auth import line
-from tests.inputs.http.test_site import form
 
 
 def stock(body: bytes | str | None, target: str = "/", *fields: str) -> bytes:
@@ -87,7 +87,7 @@ class Client(StringTransport, TCPConnection):
         return len(now)
 
 
-class ShortWayTestCase(SynchronousTestCase):
+class FastPathTestCase(SynchronousTestCase):
     """
     Has a site.
     """
@@ -118,20 +118,6 @@ class ShortWayTestCase(SynchronousTestCase):
         protocol.makeConnection(transport)
         return protocol, transport
 
-
-class StockRequestsTests(ShortWayTestCase):
-    """
-    Tests for L{logrecv.inputs.http.fast.HandlerRequests}.
-    """
-
-    def rejected(self) -> dict[str, int]:
-        """
-        What was rejected.
-        """
-        tally = self.intake.tallies["http"]
-        self.assertEqual(tally.received, tally.accepted + sum(tally.rejected.values()))
-        return tally.rejected
-
     def outcome(self, *pieces: bytes) -> tuple[bytes, bool, list[Any], list[Any]]:
         """
         Send pieces on a new connection.
@@ -154,7 +140,21 @@ class StockRequestsTests(ShortWayTestCase):
         ]
         return response, transport.disconnecting, self.sink.records, counts
 
-    def test_short(self) -> None:
+
+class HandlerRequestsTests(FastPathTestCase):
+    """
+    Tests for L{logrecv.inputs.http.fast.HandlerRequests}.
+    """
+
+    def rejected(self) -> dict[str, int]:
+        """
+        What was rejected.
+        """
+        tally = self.intake.tallies["http"]
+        self.assertEqual(tally.received, tally.accepted + sum(tally.rejected.values()))
+        return tally.rejected
+
+    def test_fastPath(self) -> None:
         """
         Stock requests make no channel, nor anything that one makes.
         """
@@ -175,10 +175,10 @@ class StockRequestsTests(ShortWayTestCase):
         received = self.sink.records[0].received
         self.assertEqual((received.via, received.peer), ("http", "10.0.0.1:5000"))
 
-    def test_asTheLongWay(self) -> None:
+    def test_asTheSlowPath(self) -> None:
         """
-        Whatever comes in one piece is answered, taken and counted as it is where
-        it comes in two, which always is the long way.
+        A request that comes in one piece is answered, taken and counted as when it
+        comes in two, in the middle of its head, which always takes the slow path.
         """
         short = stock(form())
         requests = [
@@ -196,6 +196,9 @@ class StockRequestsTests(ShortWayTestCase):
             stock(None, "/?msg=" + "x" * 997),
             stock('{"message": "json"}', "/records"),
             stock(form(), "/records"),
+            stock('{"message": "json"}', "/records/"),
+            stock(form(), "/records/"),
+            stock('{"message": "json"}', "//records"),
             stock(form(), "/?msg=other"),
             stock(form(), "/", "Connection: close"),
             stock(form(), "/", "Expect: 100-continue"),
@@ -224,53 +227,28 @@ class StockRequestsTests(ShortWayTestCase):
                     found = self.outcome(*filter(None, pieces))
                     self.assertEqual(found, expected, pieces)
 
-    @given(
-        st.lists(st.sampled_from(["a", "bb", None]), min_size=1, max_size=4),
-        st.data(),
-    )
-    def test_anyPieces(self, messages: list[str | None], data: st.DataObject) -> None:
-        """
-        However requests come in pieces, each is taken once and in its order.
-        """
-        stream = b"".join(
-            stock(None, "/?msg=get") if message is None else stock(f"msg={message}")
-            for message in messages
-        )
-        cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=5))
-        ends = [*sorted(cuts), len(stream)]
-        pieces = [
-            stream[start:end] for start, end in zip([0, *ends], ends, strict=False)
-        ]
-        response, closed, records, _ = self.outcome(*filter(None, pieces))
-        self.assertEqual(
-            [record.message for record in records],
-            ["get" if message is None else message for message in messages],
-        )
-        self.assertEqual(response.count(b" 204 "), len(messages))
-        self.assertFalse(closed)
-
     def test_quiet(self) -> None:
         """
         A connection that is kept is closed when no further request has come for
         as long as the site allows.
         """
         protocol, transport = self.connect()
-        self.reactor.advance(IDLE - 1)
+        self.reactor.advance(IDLE_TIMEOUT - 1)
         protocol.dataReceived(stock(form()))
-        self.reactor.advance(IDLE - 1)
+        self.reactor.advance(IDLE_TIMEOUT - 1)
         self.assertFalse(transport.disconnecting)
         self.reactor.advance(1)
         self.assertTrue(transport.disconnecting)
 
     def test_twoPieces(self) -> None:
         """
-        A form that comes behind its head, as C{HTTPHandler} sends it, goes the short
-        way too.
+        A form that comes behind its head, as C{HTTPHandler} sends it, takes the fast
+        path too.
         """
         self.site.protocol = None  # type: ignore[assignment]
         protocol, transport = self.connect()
         for message in ("first", "second"):
-            self.reactor.advance(IDLE - 1)
+            self.reactor.advance(IDLE_TIMEOUT - 1)
             head, end, body = stock(form(message)).partition(b"\r\n\r\n")
             protocol.dataReceived(head + end)
             self.reactor.advance(5)
@@ -325,7 +303,7 @@ class StockRequestsTests(ShortWayTestCase):
 
     def test_longHeads(self) -> None:
         """
-        How long a head may be is as on the long way.
+        A head may be as long as on the slow path.
         """
         for request, status in [
             (stock(form(), "/" + "a" * 60_000), b" 414 "),
@@ -339,7 +317,7 @@ class StockRequestsTests(ShortWayTestCase):
 
     def test_passwords(self) -> None:
         """
-        Nothing goes the short way where not everybody may send.
+        No request takes the fast path where not everybody may send.
         """
         path = Path(self.mktemp())
         path.write_text(line("alice", "s3cret"))
@@ -356,7 +334,7 @@ class StockRequestsTests(ShortWayTestCase):
 
     def test_gone(self) -> None:
         """
-        Nothing is waited for when the client is gone, whichever way it went.
+        Nothing is waited for when the client is gone, whichever path it took.
         """
         for sent in (b"", stock(form()), stock(form())[:-1], b"GET / HTTP/1.1\r\n\r\n"):
             self.start(MemorySink())
@@ -370,7 +348,7 @@ class StockRequestsTests(ShortWayTestCase):
     def test_goneBefore(self) -> None:
         """
         What came of a client that is gone when it is its turn is taken, whichever
-        way it goes.
+        path it takes.
         """
         scheduler = FairScheduler(self.reactor, 0.005)
         connections = Connections(
@@ -391,7 +369,7 @@ class StockRequestsTests(ShortWayTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
-class SendNowTests(ShortWayTestCase):
+class SendNowTests(FastPathTestCase):
     """
     Tests for how answers are sent.
     """
@@ -440,3 +418,34 @@ class SendNowTests(ShortWayTestCase):
         protocol.dataReceived(stock(form()))
         self.assertEqual(transport.sent, b"")
         self.assertEqual(len(self.sink.records), 2)
+
+
+class HandlerRequestsProperties(FastPathTestCase):
+    """
+    Properties of L{HandlerRequests}.
+    """
+
+    @given(
+        st.lists(st.sampled_from(["a", "bb", None]), min_size=1, max_size=4),
+        st.data(),
+    )
+    def test_anyPieces(self, messages: list[str | None], data: st.DataObject) -> None:
+        """
+        However requests come in pieces, each is taken once and in its order.
+        """
+        stream = b"".join(
+            stock(None, "/?msg=get") if message is None else stock(f"msg={message}")
+            for message in messages
+        )
+        cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=5))
+        ends = [*sorted(cuts), len(stream)]
+        pieces = [
+            stream[start:end] for start, end in zip([0, *ends], ends, strict=False)
+        ]
+        response, closed, records, _ = self.outcome(*filter(None, pieces))
+        self.assertEqual(
+            [record.message for record in records],
+            ["get" if message is None else message for message in messages],
+        )
+        self.assertEqual(response.count(b" 204 "), len(messages))
+        self.assertFalse(closed)

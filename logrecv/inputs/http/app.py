@@ -1,0 +1,357 @@
+"""
+The routes of the HTTP input.
+
+Form records are taken on every path, since a stock handler with a wrong path would
+lose its records and never notice.  JSON is taken under C{/records}.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, cast
+
+from klein import Klein
+from twisted.cred.error import LoginFailed
+from twisted.web.guard import BasicCredentialFactory
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+from werkzeug.routing import BaseConverter
+
+from logrecv.dedup import isName
+from logrecv.inputs.http import page
+from logrecv.inputs.http.auth import Busy, PasswordFile
+from logrecv.inputs.peers import peerName
+from logrecv.intake import Backpressure, Intake
+from logrecv.reasons import MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
+from logrecv.web import BAD_HOST, answer, hasHostName
+from logrecv.wire.errors import WireError
+
+_FORM: Final = b"application/x-www-form-urlencoded"
+
+#: The content types of JSON: the name in RFC 8259, and the names in use for an
+#: object a line.
+_JSON: Final = (
+    b"application/json",
+    b"application/x-ndjson",
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/x-jsonlines",
+    b"text/plain",
+)
+
+_REALM: Final = b"logrecv"
+
+
+def viaOf(path: bytes) -> str:
+    """
+    Name the input that counts a request which is refused.
+
+    @param path: The path, from where the routes begin.
+    @return: C{json} for the path of JSON, else C{http}.
+    """
+    return "json" if path.strip(b"/") == b"records" else "http"
+
+
+def _via(request: IRequest) -> str:
+    return viaOf(b"/".join(request.postpath))
+
+
+def _query(request: IRequest) -> bytes:
+    """
+    Return the query of a GET, which is a form record; empty if there is none.
+    """
+    query: bytes = request.uri.partition(b"?")[2]
+    return query if request.method == b"GET" else b""
+
+
+def _contentType(request: IRequest) -> bytes:
+    value: bytes = request.getHeader(b"content-type") or b""
+    return value.partition(b";")[0].strip().lower()
+
+
+def _peer(request: IRequest) -> str:
+    return peerName(request.getClientAddress(), request.getHost())
+
+
+def _accept(request: IRequest) -> bytes:
+    request.setResponseCode(204)
+    return b""
+
+
+def _refuseNow(request: IRequest, error: Backpressure) -> bytes:
+    request.setHeader(b"retry-after", b"1")
+    return answer(request, 503, str(error))
+
+
+def _notAllowed(request: IRequest, allowed: bytes) -> bytes:
+    request.setHeader(b"allow", allowed)
+    return answer(request, 405, f"the method must be {allowed.decode('ascii')}")
+
+
+def _credentials(request: IRequest) -> tuple[bytes, bytes]:
+    """
+    Read the user and the password of a request.
+
+    @raise LoginFailed: There are none.
+    """
+    header = request.getHeader(b"authorization") or b""
+    scheme, _, encoded = header.partition(b" ")
+    if scheme.lower() != b"basic":
+        raise LoginFailed("no Basic credentials")
+    given = BasicCredentialFactory(_REALM).decode(encoded, request)
+    return given.username, given.password
+
+
+class _AnyPath(BaseConverter):
+    """
+    Every path, even an empty path or one with a line feed.
+    """
+
+    regex = "(?s:.*)"
+    part_isolating = False
+
+
+def _makeRouter() -> Klein:
+    """
+    Make a router that never redirects: a stock handler does not follow.
+    """
+    router = Klein()
+    router.url_map.converters["anything"] = _AnyPath
+    router.url_map.strict_slashes = False
+    router.url_map.redirect_defaults = False
+    return router
+
+
+class RecordApp:
+    """
+    The Klein app of the HTTP input.
+
+    Routes of one path are tried in their order, and a path that is written out
+    before L{_AnyPath}.  Every handler answers at once.
+    """
+
+    router: ClassVar[Klein] = _makeRouter()
+
+    def __init__(self, intake: Intake, maxRecord: int) -> None:
+        """
+        @param intake: Takes the records.
+        @param maxRecord: The largest body or query taken, in bytes.
+        """
+        self._intake = intake
+        self._maxRecord = maxRecord
+
+    @router.route("/", methods=["GET"])
+    def front(self, request: IRequest) -> bytes:
+        """
+        Take a form record in the query, or show a person the page.
+        """
+        if query := _query(request):
+            return self._takeForm(request, query)
+        if not hasHostName(request):
+            return answer(request, 400, BAD_HOST)
+        request.setHeader(b"content-type", b"text/html; charset=utf-8")
+        if request.method == b"HEAD":
+            return b""
+        host = request.getHeader(b"host") or b"localhost"
+        scheme = "https" if request.isSecure() else "http"
+        return page.render(scheme, host.decode("ascii", "replace"))
+
+    @router.route("/records", methods=["POST"])
+    def records(self, request: IRequest) -> bytes:
+        """
+        Take JSON, or the form record of a handler that was given this path.
+        """
+        body = self._body(request)
+        contentType = _contentType(request)
+        # curl -d sends JSON under the type of forms; no form begins like JSON.
+        if contentType == _FORM and body[:64].lstrip()[:1] not in (b"{", b"["):
+            return self._takeForm(request, body)
+        if contentType not in (b"", _FORM, *_JSON):
+            return self._refuseJSON(
+                request, 415, "send records as application/json or application/x-ndjson"
+            )
+        return self._takeJSON(request, body)
+
+    @router.route("/records")
+    def recordsOtherwise(self, request: IRequest) -> bytes:
+        """
+        Take a form record in the query, or name the method to use.
+        """
+        if query := _query(request):
+            return self._takeForm(request, query)
+        return _notAllowed(request, b"POST")
+
+    @router.route("/<anything:path>", methods=["GET"])
+    def query(self, request: IRequest, path: str) -> bytes:
+        """
+        Take a form record in the query.
+        """
+        if query := _query(request):
+            return self._takeForm(request, query)
+        return answer(request, 404, "nothing is here; records are sent, not read")
+
+    @router.route("/", methods=["POST"])
+    @router.route("/<anything:path>", methods=["POST"])
+    def form(self, request: IRequest, path: str = "") -> bytes:
+        """
+        Take a form record.
+        """
+        if _contentType(request) in (b"", _FORM):
+            return self._takeForm(request, self._body(request))
+        self._intake.reject("http", MALFORMED)
+        return answer(
+            request,
+            415,
+            "send a form as application/x-www-form-urlencoded, or JSON to /records",
+        )
+
+    @router.route("/<anything:path>")
+    def otherwise(self, request: IRequest, path: str) -> bytes:
+        """
+        Name the methods to use.
+        """
+        return _notAllowed(request, b"GET, POST")
+
+    def refuseUser(self, request: IRequest) -> bytes:
+        """
+        Refuse a request without the password of a user.
+        """
+        self._intake.reject(_via(request), UNAUTHORIZED)
+        request.setHeader(b"www-authenticate", b'Basic realm="%s"' % (_REALM,))
+        return answer(request, 401, "a user and password are needed")
+
+    def refuseCheck(self, request: IRequest) -> bytes:
+        """
+        Refuse a request whose password cannot be checked now.
+        """
+        self._intake.reject(_via(request), OVERLOAD)
+        return answer(request, 503, "too many passwords are being checked")
+
+    def _body(self, request: IRequest) -> bytes:
+        """
+        Read the body of a request, and not much more than a record may have.
+        """
+        body: bytes = request.content.read(self._maxRecord + 1)
+        return body
+
+    def _takeForm(self, request: IRequest, form: bytes) -> bytes:
+        if len(form) > self._maxRecord:
+            return self._refuseLength(request, "http")
+        try:
+            self._intake.formReceived(form, _peer(request))
+        except WireError as error:
+            return answer(request, 400, str(error))
+        except Backpressure as error:
+            return _refuseNow(request, error)
+        return _accept(request)
+
+    def _takeJSON(self, request: IRequest, body: bytes) -> bytes:
+        if len(body) > self._maxRecord:
+            return self._refuseLength(request, "json")
+        if not hasHostName(request):
+            return self._refuseJSON(request, 400, BAD_HOST)
+        encoding = request.getHeader(b"content-encoding") or b"identity"
+        if encoding.strip().lower() != b"identity":
+            return self._refuseJSON(
+                request, 415, "send the body without a content-encoding"
+            )
+        batch = request.getHeader(b"logrecv-batch")
+        name = None if batch is None else batch.decode("latin-1")
+        if name is not None and not isName(name):
+            return self._refuseJSON(
+                request, 400, "Logrecv-Batch: up to 200 visible ASCII characters"
+            )
+        try:
+            self._intake.jsonReceived(body, _peer(request), name)
+        except WireError as error:
+            return answer(request, 400, f"{error}; nothing of this request was taken")
+        except Backpressure as error:
+            return _refuseNow(request, error)
+        return _accept(request)
+
+    def _refuseJSON(self, request: IRequest, code: int, text: str) -> bytes:
+        self._intake.reject("json", MALFORMED)
+        return answer(request, code, text)
+
+    def _refuseLength(self, request: IRequest, via: str) -> bytes:
+        self._intake.reject(via, TOO_LONG)
+        text = f"a request may hold {self._maxRecord} bytes; send less at once"
+        return answer(request, 413, text)
+
+
+class RecordResource(Resource):
+    """
+    The HTTP input as a resource, which can be mounted anywhere in a site.
+
+    Below, forms are taken at C{/logs} and all paths under it, and JSON at
+    C{/logs/records}::
+
+        >>> from twisted.internet import reactor
+        >>> from twisted.web.server import Site
+        >>> from logrecv.testing import MemorySink
+        >>> root = Resource()
+        >>> root.putChild(b"logs", RecordResource(Intake(MemorySink(), reactor)))
+        >>> site = Site(root, parsePOSTFormSubmission=False)
+
+    L{twisted.web.server.Site} reads a body of any length before it asks a resource;
+    L{logrecv.inputs.http.site.RecordSite} does not.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        intake: Intake,
+        maxRecord: int = 1048576,
+        passwords: PasswordFile | None = None,
+    ) -> None:
+        """
+        @param intake: Takes the records.
+        @param maxRecord: The largest body or query taken, in bytes.
+        @param passwords: The users who may send; L{None} for everybody.
+        """
+        super().__init__()
+        self._app = RecordApp(intake, maxRecord)
+        self._passwords = passwords
+        self._router = self._app.router
+        # C{Klein.resource()} binds the routes to the Host of each request, handles
+        # each in several Deferreds, and cancels these when the client goes away.
+        # Here the routes depend on no host, and handlers answer at once.
+        self._routes = self._router.url_map.bind("localhost")
+
+    def render(self, request: IRequest) -> bytes | int:
+        """
+        Answer a request, when its password has been checked.
+        """
+        if self._passwords is None:
+            return self._respond(request)
+        try:
+            checked = self._passwords.check(*_credentials(request))
+        except LoginFailed:
+            return self._app.refuseUser(request)
+        except Busy:
+            return self._app.refuseCheck(request)
+        gone: list[object] = []
+        cast(Request, request).notifyFinish().addBoth(gone.append)
+
+        def proceed(correct: bool) -> None:
+            # A record that has come whole is taken, even if its sender has not
+            # waited for the answer.
+            respond = self._respond if correct else self._app.refuseUser
+            body = respond(request)
+            if not gone:
+                request.write(body)
+                request.finish()
+
+        checked.addCallback(proceed).addErrback(cast(Request, request).processingFailed)
+        return NOT_DONE_YET
+
+    def _respond(self, request: IRequest) -> bytes:
+        """
+        Answer a request as the handler of its route does.
+        """
+        # No route depends on a path that is no text.
+        path = b"/".join(request.postpath).decode("utf-8", "replace")
+        method = request.method.decode("latin-1")
+        endpoint, values = self._routes.match(f"/{path}", method)
+        return cast(bytes, self._router.execute_endpoint(endpoint, request, **values))

@@ -1,0 +1,308 @@
+"""
+HTTP connections with the limits of a receiver of records.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Protocol, cast
+
+from twisted.internet.interfaces import ITCPTransport, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+
+from logrecv.inputs.http.app import viaOf
+from logrecv.inputs.limits.partial import PartialInputs
+from logrecv.intake import Intake
+from logrecv.reasons import INCOMPLETE, MALFORMED, TOO_LONG, TOO_SLOW
+
+#: Bytes of request line and header fields beyond the record that a GET carries.
+#: HTTPHandler sends some 200; credentials and proxies add theirs.
+HEAD_SIZE: Final = 16384
+
+#: Header fields of one request.  HTTPHandler sends 5.
+_HEADER_FIELDS: Final = 100
+
+
+class IBoundedSite(Protocol):
+    """
+    The site of a connection.
+
+    @ivar intake: Counts rejected requests.
+    @ivar maxRecord: The largest body or query taken, in bytes.
+    @ivar partials: Keeps account of requests that are not complete.
+    """
+
+    intake: Intake
+    maxRecord: int
+    partials: PartialInputs
+
+
+class _State(Enum):
+    """
+    How far the next request of a connection has come.
+    """
+
+    #: No line of the request has come, but perhaps the beginning of its first.
+    WAITING = "waiting"
+    #: The request line has come, and is being read.
+    REQUEST_LINE = "request line"
+    #: The request line has been read; header fields or a body are to come.
+    HEADERS = "headers"
+    #: Whatever comes is thrown away.
+    ENDED = "ended"
+
+
+class BoundedChannel(HTTPChannel):
+    """
+    An HTTP connection that holds a bounded part of a request for a bounded time.
+
+    @ivar site: The site of the connection.
+    """
+
+    site: IBoundedSite
+    maxHeaders = _HEADER_FIELDS
+    #: For L{PartialInputs}: a client that is not read has not read its answers, and
+    #: its time runs on.
+    paused = False
+    _state: _State = _State.WAITING
+    #: Bytes of whole lines of the request that has begun, and of its header fields.
+    _headSize = 0
+    _fieldsSize = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The beginning of a line, which LineReceiver would copy at each read.
+        self._line = bytearray()
+
+    @property
+    def maxRecord(self) -> int:
+        """
+        The largest body taken, in bytes.
+        """
+        return self.site.maxRecord
+
+    def resetTimeout(self) -> None:
+        """
+        Do nothing: a timeout that every byte puts off stops no slow client.
+        """
+
+    def timeoutConnection(self) -> None:
+        """
+        Close the connection of a client that is late or sends nothing.
+        """
+        if self._state is _State.WAITING:
+            # Not loseConnection, which waits until the client has read its answers.
+            cast(ITCPTransport, self.transport).abortConnection()
+        else:
+            self.abandon(TOO_SLOW)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Read on, and keep account of the request that is not complete.
+        """
+        if self._state is _State.ENDED:
+            return
+        if self._busyReceiving:
+            super().dataReceived(data)
+            return
+        if self._waitingForTransport:
+            self._buffer += data
+        elif self.line_mode and not self._buffer and not self._endsLine(data):
+            self._line += data
+        else:
+            data = bytes(self._line) + data
+            self._line = bytearray()
+            super().dataReceived(data)
+            if self._waitingForTransport:
+                # HTTPChannel does not pause while it handles a request.
+                self._networkProducer.pauseProducing()
+            elif self.line_mode:
+                self._line += self._buffer
+                self._buffer = b""
+        self._account()
+
+    def _endsLine(self, data: bytes) -> bool:
+        """
+        Return C{True} if a line is whole with new data, or too long.
+        """
+        return (
+            b"\r\n" in data
+            or (data.startswith(b"\n") and self._line.endswith(b"\r"))
+            or len(self._line) + len(data) > self.MAX_LENGTH
+        )
+
+    def _account(self) -> None:
+        """
+        Tell how many bytes are held of a request that is not complete.
+        """
+        held = self._headSize + len(self._line) + len(self._buffer)
+        if self.requests:
+            held += self.requests[-1].held
+        if self._state is _State.ENDED or not held:
+            self.site.partials.finished(self)
+        else:
+            self.site.partials.received(self, held)
+
+    def lineReceived(self, line: bytes) -> bool:
+        """
+        Take a line of the head of a request.
+
+        @return: C{True} if no more can be read for now: the client has to read its
+            answers first.
+        """
+        if line and self._state is _State.WAITING:
+            self._state = _State.REQUEST_LINE
+            self.setTimeout(self.site.partials.deadline)
+        if self._state is not _State.WAITING:
+            self._headSize += len(line)
+        if self._state is _State.HEADERS:
+            self._fieldsSize += len(line)
+            if self._fieldsSize > HEAD_SIZE:
+                self.lineLengthExceeded(line)
+                return True
+            if line.startswith((b" ", b"\t")):
+                # RFC 9112, 5.2: a header field that goes on in a second line.
+                self._respondToBadRequestAndDisconnect()
+                return True
+        super().lineReceived(line)
+        if self._state is _State.REQUEST_LINE:
+            self._state = _State.HEADERS
+            self.MAX_LENGTH = HEAD_SIZE
+        return self._cannotRead()
+
+    def rawDataReceived(self, data: bytes) -> bool:  # type: ignore[override]
+        """
+        Take a piece of the body of a request.
+
+        @return: As L{lineReceived}.
+        """
+        super().rawDataReceived(data)
+        return self._cannotRead()
+
+    def _cannotRead(self) -> bool:
+        return self._state is _State.ENDED or bool(self._waitingForTransport)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """
+        Take a header field.
+        """
+        try:
+            return super().headerReceived(line)
+        except ValueError:
+            # A Content-Length with more digits than Python reads.
+            self._respondToBadRequestAndDisconnect()
+            return False
+
+    def allContentReceived(self) -> None:
+        """
+        Handle a request that is complete, and be ready for the next request.
+        """
+        if self._state is not _State.ENDED:
+            self._state = _State.WAITING
+        self._headSize = self._fieldsSize = 0
+        self.MAX_LENGTH = self.totalHeadersSize
+        # The time of the next request runs from the bytes that have come of it.
+        self.site.partials.finished(self)
+        super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        """
+        Go on with the next request, but not after a page: a page costs most, and a
+        person asks for a page once.
+        """
+        if request.code == 200:
+            self.persistent = False
+        super().requestDone(request)
+
+    def resumeProducing(self) -> None:
+        """
+        Read on, now that the client has read its answers.
+        """
+        super().resumeProducing()
+        if self._buffer and not self._busyReceiving:
+            self.dataReceived(b"")
+
+    def abandon(self, reason: str) -> None:
+        """
+        Count the request that is not complete as rejected, and close the connection.
+        """
+        self._end(reason)
+        cast(ITCPTransport, self.transport).abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Count a request that was cut off.
+        """
+        self.site.partials.finished(self)
+        self._end(INCOMPLETE)
+        super().connectionLost(reason)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        Say that a request line or a header field is too long.
+        """
+        if self._state is _State.HEADERS:
+            status = b"431 Request Header Fields Too Large"
+        else:
+            status = b"414 URI Too Long"
+        self._fail(TOO_LONG)
+        self.refuse(status, b"the request line or a header is too long\n")
+        self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        if self._state is not _State.ENDED:
+            self._fail(MALFORMED)
+            super()._respondToBadRequestAndDisconnect()
+
+    def _send100Continue(self) -> None:
+        if self.requests[-1].refused:
+            # This client waits with its body, and has been told to keep the body.
+            self._end(TOO_LONG)
+            self.loseConnection()
+        else:
+            super()._send100Continue()
+
+    def _fail(self, reason: str) -> None:
+        """
+        End in a line that cannot be read, even if the line is the first of a request.
+        """
+        if self._state is _State.WAITING:
+            self._state = _State.REQUEST_LINE
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        """
+        Throw away whatever comes, and count the request that is not complete, once.
+        """
+        state, self._state = self._state, _State.ENDED
+        rest = self._line + self.clearLineBuffer()
+        self._line = bytearray()
+        if state is _State.ENDED:
+            return
+        if state is _State.WAITING:
+            if self.persistent and rest.strip():
+                self.reject(reason)
+        elif self.requests:
+            self.requests[-1].abandon(reason)
+        else:
+            self.reject(reason)
+
+    def reject(self, reason: str) -> None:
+        """
+        Count a request that never reached the resource.
+        """
+        path = getattr(self, "_path", b"").partition(b"?")[0]
+        self.site.intake.reject(viaOf(path), reason)
+
+    def refuse(self, status: bytes, text: bytes) -> None:
+        """
+        Answer before the request is complete.
+        """
+        cast(ITransport, self.transport).write(
+            b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
+            % (status, len(text), text)
+        )

@@ -1,0 +1,247 @@
+"""
+Tests for L{logrecv.inputs.http.channel}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+
+from logrecv.inputs.limits.partial import DEADLINE
+from tests.inputs.http.case import SiteTestCase, form
+
+
+class BoundedChannelTests(SiteTestCase):
+    """
+    Tests for L{BoundedChannel}: the limits that hold before a resource is asked.
+    """
+
+    def test_endlessLine(self) -> None:
+        """
+        A request line without end is answered with 414, counted, and cut off.
+        """
+        response, closed = self.send(b"GET /?msg=" + b"x" * 20000)
+        self.assertIn(b" 414 ", response)
+        self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"too-long": 1})
+
+    def test_malformed(self) -> None:
+        """
+        What is no HTTP is answered with 400 and counted.
+        """
+        for data in [
+            b"hello\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        ]:
+            response, closed = self.send(data)
+            self.assertIn(b" 400 ", response, data[:60])
+            self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"malformed": 4})
+
+    def test_cutOff(self) -> None:
+        """
+        A request that ends early is counted as incomplete.
+        """
+        channel, _ = self.connect()
+        channel.dataReceived(self.post(100) + b"name=x")
+        channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.rejected(), {"incomplete": 1})
+
+    def test_slow(self) -> None:
+        """
+        A request has to be complete within its deadline, however often a byte
+        of it comes.
+        """
+        channel, transport = self.connect()
+        channel.dataReceived(self.post(100))
+        for _ in range(int(DEADLINE)):
+            self.assertFalse(transport.disconnecting)
+            channel.dataReceived(b"x")
+            self.reactor.advance(1)
+        self.assertTrue(transport.disconnecting)
+
+    def test_digits(self) -> None:
+        """
+        A Content-Length of more digits than Python reads is malformed.
+        """
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n\r\n"
+        response, closed = self.send(head % (b"9" * 5000))
+        self.assertIn(b" 400 ", response)
+        self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"malformed": 1})
+
+    def test_countedOnce(self) -> None:
+        """
+        A request that was refused is counted once, whatever comes after it.
+        """
+        for data in [
+            b"nonsense\r\n",
+            b"GET /?a HTTP/1.1\r\nno colon\r\nnone here\r\nnor here\r\n\r\n",
+            b"GET /?" + b"x" * 20000,
+            b"GET / HTTP/1.1\r\na: " + b"x" * 20000 + b"\r\n",
+            self.post(5000) + b"x" * 100,
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            self.post(100),
+        ]:
+            before = self.intake.tallies["http"].received
+            channel, _ = self.connect()
+            channel.dataReceived(data)
+            channel.dataReceived(b"more\r\n")
+            channel.connectionLost(Failure(ConnectionDone()))
+            self.rejected()
+            received = self.intake.tallies["http"].received
+            self.assertEqual(received - before, 1, data[:60])
+            self.assertEqual(self.site.partials.held, 0)
+
+    def test_headers(self) -> None:
+        """
+        Headers are limited for themselves: a long query leaves no more room
+        for them, nor do they have the room of a record.
+        """
+        for headers in [
+            b"a: %s\r\n" % (b"x" * 17000),
+            b"a: %s\r\n" % (b"x" * 900) * 20,
+        ]:
+            response, closed = self.send(b"GET /?msg=x HTTP/1.1\r\n" + headers)
+            self.assertIn(b" 431 ", response)
+            self.assertTrue(closed)
+        self.assertEqual(self.rejected(), {"too-long": 2})
+
+    def test_foldedHeaders(self) -> None:
+        """
+        A header that goes on in a second line is malformed, as RFC 9112 has it:
+        to put many together would take time in the square of their number.
+        """
+        response, _ = self.send(b"GET /?msg=x HTTP/1.1\r\na: b\r\n c\r\n\r\n")
+        self.assertIn(b" 400 ", response)
+        self.assertEqual(self.rejected(), {"malformed": 1})
+
+    def test_heldHead(self) -> None:
+        """
+        What has come of the head of a request counts as unfinished, its whole
+        lines too; and nothing does when the request is complete.
+        """
+        channel, _ = self.connect()
+        head = b"GET /?msg=%s HTTP/1.1\r\na: b\r\nc: " % (b"x" * 800)
+        channel.dataReceived(head)
+        self.assertEqual(self.site.partials.held, len(head) - 4)
+        channel.dataReceived(b"d\r\n\r\n")
+        self.assertEqual(self.site.partials.held, 0)
+        self.assertEqual(len(self.sink.records), 1)
+
+    def test_dribbled(self) -> None:
+        """
+        A request is taken whatever the pieces are that it comes in.
+        """
+        body = form("piecemeal").encode()
+        get = b"GET /?%s HTTP/1.1\r\nHost: x\r\n\r\n" % body
+        stream = get + b"\r\n" + self.post(len(body)) + body + get
+        for size in range(1, 40):
+            channel, transport = self.connect()
+            for start in range(0, len(stream), size):
+                channel.dataReceived(stream[start : start + size])
+            self.assertEqual(transport.value().count(b" 204 "), 3, size)
+            self.assertEqual(self.site.partials.held, 0)
+        self.assertEqual(len(self.sink.records), 3 * 39)
+
+    def test_idle(self) -> None:
+        """
+        The deadline of a request ends with the request: a connection that is
+        quiet after it has not failed at anything.
+        """
+        channel, transport = self.connect()
+        body = form().encode()
+        head = self.post(len(body))
+        channel.dataReceived(head[:20])
+        channel.dataReceived(head[20:] + body)
+        self.reactor.advance(DEADLINE - 1)
+        channel.dataReceived(head[:20])
+        self.reactor.pump([1.0] * 5)
+        self.assertFalse(transport.disconnecting)
+        channel.dataReceived(head[20:] + body)
+        self.assertEqual(transport.value().count(b" 204 "), 2)
+        self.assertEqual(self.rejected(), {})
+
+    def test_answersNotRead(self) -> None:
+        """
+        Of a client that does not read its answers no more requests are handled
+        than there is room for; it is closed when it has done so for too long,
+        and goes on where it was when it reads them.
+        """
+        channel, transport = self.connectChannel()
+        request = b"GET /?msg=a HTTP/1.1\r\nHost: x\r\n\r\n"
+        channel.pauseProducing()  # As a transport does that has enough.
+        channel.dataReceived(request * 3)
+        self.assertEqual(len(self.sink.records), 0)
+        channel.resumeProducing()
+        self.assertEqual(len(self.sink.records), 3)
+        channel.pauseProducing()
+        channel.dataReceived(request * 3)
+        self.reactor.pump([1.0] * int(DEADLINE + 2))
+        self.assertEqual(len(self.sink.records), 3)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(self.rejected(), {"too-slow": 1})
+
+    def test_answersStop(self) -> None:
+        """
+        Requests that came in one read are not handled past the point where the
+        transport has enough of their answers.
+        """
+        channel, transport = self.connectChannel()
+        write = transport.writeSequence
+
+        def full(data: list[bytes]) -> None:
+            write(data)
+            channel.pauseProducing()
+
+        transport.writeSequence = full  # type: ignore[method-assign]
+        body = form().encode()
+        channel.dataReceived((self.post(len(body)) + body) * 5)
+        for count in range(1, 6):
+            self.assertEqual(len(self.sink.records), count)
+            self.assertEqual(transport.producerState, "paused")
+            channel.resumeProducing()
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_slowClientsAreNotLogged(self) -> None:
+        """
+        A client that is late is counted as such, and not written to the log.
+        """
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for beginning in [b"GET /?a HTTP/1.1\r\n", b"GET ", self.post(5000), b""]:
+            channel, transport = self.connect()
+            channel.dataReceived(beginning)
+            self.reactor.pump([1.0] * 61)
+            self.assertTrue(transport.disconnecting, beginning)
+        self.assertEqual(self.rejected(), {"too-slow": 2, "too-long": 1})
+        self.assertEqual(events, [])
+
+    def test_onePage(self) -> None:
+        """
+        A page ends its connection: whoever asks for it again and again on one
+        costs no more than it takes to connect.
+        """
+        response, closed = self.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+        self.assertEqual(response.count(b" 200 "), 1)
+        self.assertTrue(closed)
+
+    def test_lateAfterTheEnd(self) -> None:
+        """
+        A connection whose request was refused, and that cannot be closed since the
+        client does not read the answer, is aborted in time; the request is not
+        counted again.
+        """
+        channel, transport = self.connect()
+        transport.loseConnection = lambda: None  # type: ignore[method-assign]
+        channel.dataReceived(b"GET /?msg=" + b"x" * 20000)
+        self.assertEqual(self.rejected(), {"too-long": 1})
+        self.reactor.pump([1.0] * 61)
+        self.assertTrue(transport.disconnected)
+        self.assertEqual(self.rejected(), {"too-long": 1})
