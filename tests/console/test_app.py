@@ -35,7 +35,7 @@ class ConsoleTests(ConsoleTestCase):
 
     def test_others(self) -> None:
         """
-        What is not here is refused with one line of plain text.
+        A request for any other path is refused with one line of plain text.
         """
         for path, method, code in [
             ("/", "GET", 404),

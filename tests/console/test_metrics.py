@@ -30,7 +30,7 @@ class TallyCollectorTests(ConsoleTestCase):
 
     def test_input(self) -> None:
         """
-        What came in is shown under the names of the contract, and adds up.
+        Counts of payloads are shown under the names of the design, and add up.
         """
         self.input.accept(5)
         self.input.reject("malformed")
@@ -46,7 +46,7 @@ class TallyCollectorTests(ConsoleTestCase):
 
     def test_output(self) -> None:
         """
-        What became of records is shown under the names of the contract.
+        Counts of records are shown under the names of the design.
         """
         self.output.filtered = 1
         self.output.delivered = 2
@@ -63,7 +63,7 @@ class TallyCollectorTests(ConsoleTestCase):
 
     def test_quarantine(self) -> None:
         """
-        What became of rejected payloads is shown.
+        Counts of quarantined payloads are shown.
         """
         self.quarantine.keep("malformed")
         self.quarantine.keep("malformed")

@@ -51,7 +51,7 @@ class _State(Enum):
     REQUEST_LINE = "request line"
     #: The request line has been read; header fields or a body are to come.
     HEADERS = "headers"
-    #: Whatever comes is thrown away.
+    #: All bytes that come are thrown away.
     ENDED = "ended"
 
 
@@ -275,7 +275,7 @@ class BoundedChannel(HTTPChannel):
 
     def _end(self, reason: str) -> None:
         """
-        Throw away whatever comes, and count the request that is not complete, once.
+        Throw away all bytes that come, and count the unfinished request, once.
         """
         state, self._state = self._state, _State.ENDED
         rest = self._line + self.clearLineBuffer()

@@ -16,7 +16,7 @@ from logrecv.testing import MemorySink, makeForm, makeLogRecord
 
 def form(msg: str = "hello", *args: object, **extra: object) -> str:
     """
-    Make what C{HTTPHandler} sends.
+    Make the form that C{HTTPHandler} sends.
     """
     return makeForm(makeLogRecord(msg, *args, **extra)).decode("ascii")
 
@@ -65,7 +65,7 @@ class SiteTestCase(SynchronousTestCase):
 
     def rejected(self, via: str = "http") -> dict[str, int]:
         """
-        What was rejected.
+        The counts of rejected requests.
         """
         tally = self.intake.tallies[via]
         self.assertEqual(tally.received, tally.accepted + sum(tally.rejected.values()))

@@ -164,7 +164,7 @@ class RecordResourceTests(SynchronousTestCase):
 
     def test_malformedJSON(self) -> None:
         """
-        What is no JSON gets a 400 of one line.
+        A body that is no JSON gets a 400 of one line.
         """
         for body in ["", "{", "[1]", "nope", '{"message": "a"}\n{', "\xff"]:
             code, text = self.ask("POST", "/records", body, JSON)
@@ -186,7 +186,7 @@ class RecordResourceTests(SynchronousTestCase):
 
     def test_refusals(self) -> None:
         """
-        Everything else gets its status and one line that says what is wrong.
+        Every other request gets its status and one line that names the fault.
         """
         for method, path, headers, code in [
             ("GET", "/nothing", {}, 404),
@@ -213,7 +213,7 @@ class RecordResourceTests(SynchronousTestCase):
 
     def test_pressure(self) -> None:
         """
-        While an output is behind, who can be told is told when to come again.
+        While an output is behind, a client is told when to send again.
         """
         sink = BackpressureSink()
         resource = RecordResource(Intake(sink, Clock()))
@@ -230,8 +230,8 @@ class RecordResourceTests(SynchronousTestCase):
 
     def test_page(self) -> None:
         """
-        A person who opens the address sees what it is, and the configuration to
-        copy, with the host as they know it; the host cannot inject markup.
+        A person who opens the address sees its purpose, and the configuration to
+        copy, with the host as the person knows the host; a host injects no markup.
         """
         code, text = self.ask("GET", "/")
         self.assertEqual(code, 200)

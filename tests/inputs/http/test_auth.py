@@ -98,7 +98,7 @@ class PasswordFileTests(PasswordTestCase):
     def test_slowOnce(self) -> None:
         """
         A client that sends record after record is checked slowly once, and
-        every wrong password is; so is that of a user who is not known.
+        every wrong password is, and so is every password of an unknown user.
         """
         for _ in range(3):
             self.assertTrue(self.check(b"alice", b"s3cret"))
@@ -111,7 +111,7 @@ class PasswordFileTests(PasswordTestCase):
     def test_busy(self) -> None:
         """
         Only so many passwords wait: a flood of wrong ones does not pile up, and
-        who has been checked before does not wait behind it.
+        a user who has been checked before does not wait behind the flood.
         """
         self.check(b"alice", b"s3cret")
         self.immediately = False
@@ -122,8 +122,8 @@ class PasswordFileTests(PasswordTestCase):
 
     def test_reopen(self) -> None:
         """
-        The file is read again when it is asked for; what cannot be used leaves
-        the users as they were.
+        The file is read again on demand; a file that cannot be used leaves the
+        users as they were.
         """
         verifyObject(IReopenable, self.file)
         self.assertTrue(self.check(b"alice", b"s3cret"))
@@ -155,7 +155,7 @@ class PasswordFileTests(PasswordTestCase):
 
     def test_withoutLibrary(self) -> None:
         """
-        Where bcrypt is not installed it is said how to install it.
+        Where bcrypt is not installed, the error says how to install it.
         """
         self.patch(passwords, "bcrypt", None)
         error = self.assertRaises(ValueError, PasswordFile, self.path, self.inThread)
@@ -204,7 +204,7 @@ class ResourceTests(PasswordTestCase):
 
     def test_wrong(self) -> None:
         """
-        Everybody else's is answered with 401, and counted.
+        A record without a user's password is answered with 401, and counted.
         """
         for authorization in [
             None,

@@ -30,7 +30,7 @@ class BoundedChannelTests(SiteTestCase):
 
     def test_malformed(self) -> None:
         """
-        What is no HTTP is answered with 400 and counted.
+        A request that is no HTTP is answered with 400 and counted.
         """
         for data in [
             b"hello\r\n\r\n",
@@ -123,8 +123,8 @@ class BoundedChannelTests(SiteTestCase):
 
     def test_heldHead(self) -> None:
         """
-        What has come of the head of a request counts as unfinished, its whole
-        lines too; and nothing does when the request is complete.
+        The beginning of the head of a request counts as unfinished, its whole
+        lines too, and no longer when the request is complete.
         """
         channel, _ = self.connect()
         head = b"GET /?msg=%s HTTP/1.1\r\na: b\r\nc: " % (b"x" * 800)
@@ -225,8 +225,8 @@ class BoundedChannelTests(SiteTestCase):
 
     def test_onePage(self) -> None:
         """
-        A page ends its connection: whoever asks for it again and again on one
-        costs no more than it takes to connect.
+        A page ends its connection: a client that asks for pages again and again
+        costs no more than its connections.
         """
         response, closed = self.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
         self.assertEqual(response.count(b" 200 "), 1)

@@ -57,7 +57,7 @@ class Client(StringTransport, TCPConnection):
 
     @ivar room: How many bytes can be sent at once; L{None} if the connection is
         lost, and nobody knows yet.
-    @ivar sent: What was.
+    @ivar sent: The bytes that were sent.
     """
 
     TLS = False
@@ -70,14 +70,14 @@ class Client(StringTransport, TCPConnection):
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """
-        Fail as one does that is lost.
+        Fail as a lost connection does.
         """
         if not self.connected:
             raise AttributeError("socket")
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         """
-        Send what there is room for.
+        Send the bytes that there is room for.
         """
         if self.room is None:
             return ConnectionLost()
@@ -111,7 +111,7 @@ class FastPathTestCase(SynchronousTestCase):
         """
         Make a connection.
 
-        @param room: See L{Client}.
+        @param room: The number of bytes that can be sent at once, as for L{Client}.
         """
         protocol = self.site.buildProtocol(None)
         transport = Client(room)
@@ -148,7 +148,7 @@ class HandlerRequestsTests(FastPathTestCase):
 
     def rejected(self) -> dict[str, int]:
         """
-        What was rejected.
+        The counts of rejected requests.
         """
         tally = self.intake.tallies["http"]
         self.assertEqual(tally.received, tally.accepted + sum(tally.rejected.values()))
@@ -262,7 +262,8 @@ class HandlerRequestsTests(FastPathTestCase):
 
     def test_manyPieces(self) -> None:
         """
-        So does one that comes in many, and another request behind it is taken too.
+        A form that comes in many pieces takes the fast path too, and another request
+        behind the form is taken.
         """
         request = stock(form("x" * 300))
         protocol, transport = self.connect()
@@ -347,8 +348,8 @@ class HandlerRequestsTests(FastPathTestCase):
 
     def test_goneBefore(self) -> None:
         """
-        What came of a client that is gone when it is its turn is taken, whichever
-        path it takes.
+        The bytes of a client that is gone when its turn comes are taken, whichever
+        path they take.
         """
         scheduler = FairScheduler(self.reactor, 0.005)
         connections = Connections(
@@ -371,13 +372,14 @@ class HandlerRequestsTests(FastPathTestCase):
 
 class SendNowTests(FastPathTestCase):
     """
-    Tests for how answers are sent.
+    Tests for sending answers at once.
     """
 
     def test_noRoom(self) -> None:
         """
-        What there is no room for is left to a channel, and so is what comes later:
-        a client that does not read its answers is not answered any further.
+        The rest of an answer for which there is no room is left to a channel, and so
+        are all later requests: a client that does not read its answers is not
+        answered any further.
         """
         protocol, transport = self.connect(room=4)
         protocol.dataReceived(stock(form()))
@@ -395,8 +397,8 @@ class SendNowTests(FastPathTestCase):
 
     def test_lost(self) -> None:
         """
-        What cannot be sent since the connection is lost is left to the reactor,
-        which finds out.
+        An answer that cannot be sent since the connection is lost is left to the
+        reactor, which finds out.
         """
         protocol, transport = self.connect(room=None)
         protocol.dataReceived(stock(form()))
@@ -405,7 +407,7 @@ class SendNowTests(FastPathTestCase):
 
     def test_encrypted(self) -> None:
         """
-        What encrypts is never gone around.
+        No answer goes around a transport that encrypts.
         """
         protocol, transport = self.connect()
         transport.TLS = True
