@@ -73,11 +73,6 @@ def _peer(request: IRequest) -> str:
     return peerName(request.getClientAddress(), request.getHost())
 
 
-def _accept(request: IRequest) -> bytes:
-    request.setResponseCode(204)
-    return b""
-
-
 def _refuseNow(request: IRequest, error: Backpressure) -> bytes:
     request.setHeader(b"retry-after", b"1")
     return answer(request, 503, str(error))
@@ -228,9 +223,7 @@ class RecordApp:
         return answer(request, 503, "too many passwords are being checked")
 
     def _body(self, request: IRequest) -> bytes:
-        """
-        Read the body of a request, and not much more than a record may have.
-        """
+        # Not much more than a record may have.
         body: bytes = request.content.read(self._maxRecord + 1)
         return body
 
@@ -243,7 +236,8 @@ class RecordApp:
             return answer(request, 400, str(error))
         except Backpressure as error:
             return _refuseNow(request, error)
-        return _accept(request)
+        request.setResponseCode(204)
+        return b""
 
     def _takeJSON(self, request: IRequest, body: bytes) -> bytes:
         if len(body) > self._maxRecord:
@@ -267,7 +261,8 @@ class RecordApp:
             return answer(request, 400, f"{error}; nothing of this request was taken")
         except Backpressure as error:
             return _refuseNow(request, error)
-        return _accept(request)
+        request.setResponseCode(204)
+        return b""
 
     def _refuseJSON(self, request: IRequest, code: int, text: str) -> bytes:
         self._intake.reject("json", MALFORMED)
