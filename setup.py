@@ -18,8 +18,13 @@ COMPILED = (
     "framing",
     "jsonlines.fast",
     "pickled.attributes_fast",
+    "pickled.containers",
     "pickled.fast",
     "pickled.machine",
+    "pickled.opcodes",
+    "pickled.placeholders",
+    "pickled.scalars",
+    "pickled.state",
     "timestamps",
 )
 

@@ -1,18 +1,21 @@
 """
-What is measured inside one process: the decoder and the formats.
+The measurements inside one process: the decoder and the formats.
 """
 
 from __future__ import annotations
 
 import gc
-import importlib.machinery
-import importlib.util
+import importlib
 import logging
 import pickle
+import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
+from unittest import mock
 
 from bench import traffic
 from bench.rows import NotHere, Round, Row, Scale
@@ -20,14 +23,16 @@ from logrecv.formats.pretty import makePretty
 from logrecv.formats.text import makeText
 from logrecv.record import Origin
 from logrecv.wire.attributes import makeRecord
-from logrecv.wire.pickled import machine as pickles
+from logrecv.wire.pickled import machine
+
+Loads: TypeAlias = Callable[[bytes], object]
 
 ORIGIN = Origin("2026-01-01T00:00:00.000000Z", "tcp", "127.0.0.1:50000")
 
 
 def cpuOf(function: Callable[[], object], times: int) -> float:
     """
-    Tell the CPU time of one call, in microseconds.
+    Measure the CPU time of one call, in microseconds.
     """
     gc.collect()
     begin = time.process_time()
@@ -42,7 +47,7 @@ def alternate(
     """
     Measure two functions in turns, in eight short pieces each.
 
-    @param count: The records that a call is for.
+    @param count: The number of records of one call.
     """
     total = [0.0, 0.0]
     for _ in range(8):
@@ -53,27 +58,33 @@ def alternate(
 
 def uncompiled() -> ModuleType:
     """
-    Load the pickle machine as Python, whatever is installed.
+    Load the pickle machine, and the modules beside it, as Python, even where
+    compiled modules are installed.
     """
-    path = str(Path(pickles.__file__).parent / "machine.py")
-    loader = importlib.machinery.SourceFileLoader("logrecv.wire.pickled.machine", path)
-    spec = importlib.util.spec_from_loader("logrecv.wire.pickled.machine", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    name = machine.__name__
+    package = importlib.import_module(name.rpartition(".")[0])
+    directory = str(Path(machine.__file__).parent)
+    finder = FileFinder(directory, (SourceFileLoader, SOURCE_SUFFIXES))
+    imported = [each for each in sys.modules if each.startswith(package.__name__ + ".")]
+    with (
+        mock.patch.dict(sys.path_importer_cache, {directory: finder}),
+        mock.patch.dict(sys.modules),
+        mock.patch.dict(vars(package)),
+    ):
+        for each in imported:
+            del sys.modules[each]
+        return importlib.import_module(name)
 
 
-def _decode(machine: ModuleType, scale: Scale, times: int) -> Round:
+def _decode(ours: Loads, scale: Scale, times: int) -> Round:
     payloads = [frame[4:] for frame in traffic.frames()]
-    ours, peers = machine.loads, pickle.loads
 
-    def loop(loads: Callable[[bytes], object]) -> None:
+    def loop(loads: Loads) -> None:
         for payload in payloads:
             loads(payload)
 
     return alternate(
-        lambda: loop(ours), lambda: loop(peers), len(payloads), scale(times, 8)
+        lambda: loop(ours), lambda: loop(pickle.loads), len(payloads), scale(times, 8)
     )
 
 
@@ -81,26 +92,26 @@ def decodeCompiled(scale: Scale) -> Round:
     """
     Decode stock records with the compiled machine, and with C{pickle.loads}.
     """
-    if not pickles.COMPILED:
+    if not machine.COMPILED:
         raise NotHere("the pickle machine is not compiled here")
-    return _decode(pickles, scale, 160)
+    return _decode(machine.loads, scale, 160)
 
 
 def decodePython(scale: Scale) -> Round:
     """
     Decode stock records with the machine as Python, and with C{pickle.loads}.
     """
-    return _decode(uncompiled(), scale, 40)
+    return _decode(uncompiled().loads, scale, 40)
 
 
 def formats(scale: Scale) -> Round:
     """
     Write records as text and as pretty lines, and with C{logging.Formatter}; the
-    slower of the two counts.
+    slower format counts.
     """
     sent = traffic.makeRecords()
     records = [
-        makeRecord(pickles.loads(frame[4:]), ORIGIN, len(frame))
+        makeRecord(machine.loads(frame[4:]), ORIGIN, len(frame))
         for frame in traffic.frames()
     ]
     formatter = logging.Formatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s")
@@ -123,9 +134,10 @@ def formats(scale: Scale) -> Round:
 
 def linesInside(count: int) -> float:
     """
-    Have C{orjson} read so many lines and write them again, in this process.
+    Have C{orjson} read lines and write the lines again, in this process.
 
-    @return: The CPU time of that, in seconds.
+    @param count: The number of lines.
+    @return: The CPU time in seconds.
     """
     try:
         import orjson

@@ -1,5 +1,5 @@
 """
-Fuzz one of L{targets} with changes at random, the same in each run; see
+Fuzz one of the L{targets} with random changes, the same in each run; see
 C{README.rst}.
 """
 
@@ -14,7 +14,7 @@ from targets import LONGEST_SEED, TARGETS
 
 from logrecv.wire.pickled.machine import COMPILED
 
-#: Bytes that mean something in a pickle or a form.
+#: The bytes that have a meaning in a pickle or a form.
 SPECIAL = b"().0123456789=&%+<>[]{}|\x00\x7f\xff\n'\"\\"
 SPECIAL += b"BCFGIJKLMNPQRSTUVXabcdeghijlopqrstu" + bytes(range(0x80, 0x99))
 
@@ -43,12 +43,12 @@ def mutate(seeds: Sequence[bytes], chance: random.Random) -> bytes:
 
 def main() -> None:
     """
-    Make so many changes, and stop at the first that shows a fault.
+    Check changed seeds, and stop at the first fault.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--runs", type=int, default=20_000)
-    parser.add_argument("--first", type=int, default=0, help="the number of the first")
+    parser.add_argument("--first", type=int, default=0, help="number of the first run")
     options = parser.parse_args()
     check, makeSeeds = TARGETS[options.target]
     seeds = [seed for seed in makeSeeds() if 0 < len(seed) <= 4096]

@@ -1,5 +1,5 @@
 """
-Fuzz one of L{targets}, guided by what it covers; see C{README.rst}.
+Fuzz one of the L{targets}, guided by coverage; see C{README.rst}.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ with atheris.instrument_imports():
 
 def main() -> None:
     """
-    Fuzz until stopped, or write what to begin with into a directory.
+    Fuzz until stopped, or write the seeds into a directory.
     """
     target = TARGETS[sys.argv.pop(1)]
     if sys.argv[1] == "--seed":

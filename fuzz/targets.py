@@ -1,21 +1,24 @@
 """
-What has to hold for any bytes, and bytes to begin with.
+The targets of fuzzing: properties that must hold for any bytes, and seeds.
 """
 
 from __future__ import annotations
 
 import gzip
-import importlib.machinery
-import importlib.util
+import importlib
 import io
 import json
 import pickle
+import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
+from unittest import mock
 
 from logrecv.formats.json import encodeJSON
 from logrecv.formats.pretty import makePretty
@@ -25,17 +28,18 @@ from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.decode import parseForm
 from logrecv.wire.forms.fast import readForm
-from logrecv.wire.pickled import machine as pickles
+from logrecv.wire.pickled import machine
 from logrecv.wire.pickled.fast import PayloadReader
+from logrecv.wire.pickled.machine import loads
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 
 ORIGIN = Origin("2023-11-14T22:13:20.250000Z", "tcp", "127.0.0.1:50000")
 
-#: What begins the further lines of a record, and no first line.
+#: The characters that begin every further line of a record, and no first line.
 BARS = ("|", "\u2502")
 
-#: Code points that no line for people may have.
+#: The code points that must not be in a line for people.
 HIDDEN = {
     *range(0x20),
     *range(0x7F, 0xA0),
@@ -43,27 +47,28 @@ HIDDEN = {
     *range(0x2066, 0x206A),
 }
 
-#: Bytes of JSON for each byte of a form, and for a start: each character that a
-#: message is merged to may be written as six.
+#: Bytes of JSON for each byte of a form, and for any form: JSON may write each
+#: character of a merged message as six.
 WRITTEN_PER_BYTE = 32
 WRITTEN_AT_START = 32768
 
-#: Seconds for each byte, and for a start: twenty times what a payload of 64 KiB
-#: may take without instruments (20 ms), as it is also made a record and written.
+#: Seconds for each byte, and for any bytes: twenty times the time that a payload
+#: of 64 KiB may take without instruments (20 ms), because the payload is also made
+#: a record and written.
 SECONDS_PER_BYTE = 20 * 0.020 / 65536
 SECONDS_TO_START = 0.25
 
-#: The longest bytes to begin with.
+#: The longest seed, in bytes.
 LONGEST_SEED = 1 << 16
 
 
 class Target(NamedTuple):
     """
-    Something that takes bytes from anybody.
+    A reader of bytes from anybody.
 
-    @ivar check: Raises unless all that has to hold does for the bytes it is
-        given.
-    @ivar seeds: Gives the captures and the hostile payloads of the tests.
+    @ivar check: A function that takes bytes, and raises if a property does not
+        hold for the bytes.
+    @ivar seeds: A function that gives captures and hostile payloads of the tests.
     """
 
     check: Callable[[bytes], None]
@@ -73,12 +78,12 @@ class Target(NamedTuple):
 def checkPickle(payload: bytes) -> None:
     """
     Any bytes must give a dict with text for keys or a L{WireError}, and any such
-    dict a record that can be written; both use no more CPU time than is right
-    for the number of bytes.  The short way must come to the same.
+    dict a record that can be written.  The CPU time must fit the number of bytes.
+    The fast path must give the same record as the slow path.
     """
     started = time.process_time()
     try:
-        result = pickles.loads(payload)
+        result = loads(payload)
     except WireError:
         pass
     else:
@@ -88,9 +93,9 @@ def checkPickle(payload: bytes) -> None:
     _checkTime(started, len(payload))
     reader = PayloadReader(ORIGIN)
     made = _made(reader.read, payload)
-    assert made == _made(_longWay, payload)
+    assert made == _made(_readSlowly, payload)
     if not reader.others:
-        # It may be sent on to who has but pickle.
+        # A forward may send the payload on to a receiver that uses pickle.
         record = makeRecord(_Harmless(io.BytesIO(payload)).load(), ORIGIN, len(payload))
         assert made == encodeJSON([record])
 
@@ -100,8 +105,8 @@ class _Harmless(pickle.Unpickler):
         raise AssertionError(f"{module}.{name} would have been imported")
 
 
-def _longWay(payload: bytes) -> Record:
-    return makeRecord(pickles.loads(payload), ORIGIN, len(payload))
+def _readSlowly(payload: bytes) -> Record:
+    return makeRecord(loads(payload), ORIGIN, len(payload))
 
 
 def _made(read: Callable[[bytes], Record], payload: bytes) -> bytes | str:
@@ -129,9 +134,9 @@ def checkForm(body: bytes) -> None:
     """
     Any bytes must give attributes or a L{WireError}, and any attributes a record
     that can be written: one line of JSON, and lines for people that hide nothing
-    and cannot pass for those of another record.  Both use no more CPU time, and
-    write no more, than is right for the number of bytes.  The short way must come
-    to the same.
+    and cannot pass for the lines of another record.  The CPU time and the output
+    must fit the number of bytes.  The fast path must give the same record as the
+    slow path.
     """
     started = time.process_time()
     try:
@@ -151,14 +156,14 @@ def checkForm(body: bytes) -> None:
             assert all(each.lstrip().startswith(BARS) for each in further)
             assert HIDDEN.isdisjoint(map(ord, first + "".join(further)))
     _checkTime(started, len(body))
-    assert _made(_readForm, body) == _made(_longWayOfForms, body)
+    assert _made(_readForm, body) == _made(_readFormSlowly, body)
 
 
 def _readForm(body: bytes) -> Record:
     return readForm(body, ORIGIN)
 
 
-def _longWayOfForms(body: bytes) -> Record:
+def _readFormSlowly(body: bytes) -> Record:
     return makeRecord(parseForm(body), ORIGIN, len(body))
 
 
@@ -169,23 +174,26 @@ def _checkTime(started: float, size: int) -> None:
 
 def checkForms(payload: bytes) -> None:
     """
-    The pickle machine comes to the same, compiled or not.
+    The compiled pickle machine and the machine as Python must give the same value
+    or the same reason.
     """
-    assert _outcome(pickles, payload) == _outcome(_uncompiled(), payload)
+    assert _outcome(loads, payload) == _outcome(_uncompiled().loads, payload)
 
 
-def _outcome(machine: Any, payload: bytes) -> object:
+def _outcome(loads: Callable[[bytes], object], payload: bytes) -> object:
     try:
-        result = machine.loads(payload)
+        result = loads(payload)
     except WireError as error:
         return error.reason
-    return _shown(machine, result, 0, {})
+    return _shown(result, 0, {})
 
 
-def _shown(machine: Any, value: Any, depth: int, seen: dict[int, int]) -> object:
+def _shown(value: Any, depth: int, seen: dict[int, int]) -> object:
     """
-    @param seen: Where the containers that have been shown were found.
-    @return: What is equal only for what the machine took to be the same.
+    Show a decoded value in a form that can be compared.  Two values have the same
+    form only if they have the same types, contents and shared containers.
+
+    @param seen: The order in which the containers were found, by their ids.
     """
     kind = type(value).__name__
     if kind in ("dict", "list", "tuple", "Call"):
@@ -200,29 +208,32 @@ def _shown(machine: Any, value: Any, depth: int, seen: dict[int, int]) -> object
         parts = ("function", "args", "kwargs", "state", "items", "pairs")
         value = [getattr(value, part) for part in parts]
     if isinstance(value, (list, tuple)):
-        return kind, [_shown(machine, each, depth + 1, seen) for each in value]
-    # The repr tells -0.0 from 0.0, and one that is no number from another.
+        return kind, [_shown(each, depth + 1, seen) for each in value]
+    # The repr tells -0.0 from 0.0, and finds one NaN equal to another.
     return kind, repr(value)
 
 
-_loaded: list[ModuleType] = []
-
-
+@cache
 def _uncompiled() -> ModuleType:
     """
-    @return: The pickle machine as Python, whatever is installed.
+    Load the pickle machine, and the modules beside it, as Python, even where
+    compiled modules are installed.
     """
-    if not _loaded:
-        path = str(Path(pickles.__file__).parent / "machine.py")
-        name = "logrecv.wire.pickled.machine"
-        loader = importlib.machinery.SourceFileLoader(name, path)
-        spec = importlib.util.spec_from_loader(name, loader)
-        assert spec is not None
-        module = importlib.util.module_from_spec(spec)
-        loader.exec_module(module)
-        assert not module.COMPILED
-        _loaded.append(module)
-    return _loaded[0]
+    name = machine.__name__
+    package = importlib.import_module(name.rpartition(".")[0])
+    directory = str(Path(machine.__file__).parent)
+    finder = FileFinder(directory, (SourceFileLoader, SOURCE_SUFFIXES))
+    imported = [each for each in sys.modules if each.startswith(package.__name__ + ".")]
+    with (
+        mock.patch.dict(sys.path_importer_cache, {directory: finder}),
+        mock.patch.dict(sys.modules),
+        mock.patch.dict(vars(package)),
+    ):
+        for each in imported:
+            del sys.modules[each]
+        module = importlib.import_module(name)
+    assert not module.COMPILED
+    return module
 
 
 def pickleSeeds() -> Iterator[bytes]:

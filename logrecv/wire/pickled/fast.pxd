@@ -1,7 +1,7 @@
 # The C types of payloads.py, for Cython: all else is there.
 
 cimport cython
-from logrecv.wire.pickled.machine cimport readFloat
+from logrecv.wire.pickled.scalars cimport readFloat
 from logrecv.wire.timestamps cimport isoTime
 
 cdef object Record

@@ -18,7 +18,8 @@ from typing import Final
 
 from logrecv.record import JSONValue, Origin, Record
 from logrecv.wire.attributes import STANDARD, makeRecord
-from logrecv.wire.pickled.machine import loads, readFloat
+from logrecv.wire.pickled.machine import loads
+from logrecv.wire.pickled.scalars import readFloat
 from logrecv.wire.timestamps import isoTime
 
 # The opcodes that stock handlers write for what is no container; see

@@ -1,49 +1,22 @@
-# The C types of pickles.py, for Cython: all else is there.  Only what every record
-# passes through is typed; no index goes unchecked.
+# The C types of machine.py, for Cython.  Only variables that every record needs are
+# typed; no index goes unchecked.
 
 cimport cython
+from logrecv.wire.pickled.containers cimport setItems
+from logrecv.wire.pickled.scalars cimport longText, readFloat, repairText
+from logrecv.wire.pickled.state cimport Memo, State
 
 cdef bint _COMPILED
 cdef int _MARK, _STOP, _POP, _BINFLOAT, _BININT1, _LONG, _BININT2, _NONE
 cdef int _BINUNICODE, _BINPUT, _SETITEMS, _EMPTY_DICT, _L, _LINE_FEED
-cdef int _LONGEST_NAME, _SLOTS, _FEW_DIGITS
-cdef unsigned long long _HIDDEN_BIT
-cdef list _KNOWN_BYTES, _KNOWN_TEXTS, _POWERS
-cdef object _float, _ABSENT, _OPCODES, _MARK_OPCODES
-
-
-cdef class Global:
-    cdef public str module
-    cdef public str name
-
-
-cdef class Call:
-    cdef public object function
-    cdef public tuple args
-    cdef public dict kwargs
-    cdef public object state
-    cdef public list items
-    cdef public list pairs
-
-
-cdef class _Budget:
-    cdef public Py_ssize_t left
-
-    cpdef object spend(self, Py_ssize_t nodes)
-
-
-cdef class _Memo:
-    cdef list entries
-    cdef dict scattered
-
-    cpdef Py_ssize_t size(self)
-    cpdef object put(self, Py_ssize_t index, object value)
-    cpdef object get(self, Py_ssize_t index)
+cdef int _LONGEST_KNOWN, _SLOTS, _FEW_DIGITS
+cdef list _KNOWN_BYTES, _KNOWN_TEXTS
+cdef dict _OPCODES, _MARK_OPCODES
 
 
 @cython.locals(
-    budget=_Budget,
-    memo=_Memo,
+    state=State,
+    memo=Memo,
     entries=list,
     marks=list,
     stack=list,
@@ -63,15 +36,3 @@ cdef object _knownText(bytes data, Py_ssize_t start, Py_ssize_t end)
 
 @cython.locals(middle=int)
 cdef Py_ssize_t _slot(bytes data, Py_ssize_t start, Py_ssize_t end) except -1
-
-@cython.locals(
-    at=Py_ssize_t,
-    bits=cython.ulonglong,
-    fraction=cython.ulonglong,
-    exponent=int,
-    power=double,
-)
-cpdef double readFloat(bytes data, Py_ssize_t pos) except? -1
-
-@cython.locals(at=Py_ssize_t, mapping=dict)
-cdef object _setItems(object target, list items, _Budget budget)

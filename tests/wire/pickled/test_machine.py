@@ -25,8 +25,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.reasons import MALFORMED, NOT_A_RECORD, TOO_COMPLEX
 from logrecv.wire.errors import WireError
-from logrecv.wire.pickled import machine as pickles
-from logrecv.wire.pickled.machine import MAX_NODES, Call, Global, loads
+from logrecv.wire.pickled import state
+from logrecv.wire.pickled.machine import loads
+from logrecv.wire.pickled.placeholders import Call, Global
+from logrecv.wire.pickled.scalars import MAX_INTEGER_BYTES, MAX_INTEGER_DIGITS
+from logrecv.wire.pickled.state import MAX_NODES
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -469,8 +472,8 @@ class ValueTests(SynchronousTestCase):
         A number that is too long is kept as it was sent, as the argument of an
         inert call.
         """
-        digits = "9" * (pickles.MAX_INTEGER_DIGITS + 1)
-        raw = b"\x7f" * (pickles.MAX_INTEGER_BYTES + 1)
+        digits = "9" * (MAX_INTEGER_DIGITS + 1)
+        raw = b"\x7f" * (MAX_INTEGER_BYTES + 1)
         for opcodes, name, args in (
             (f"I{digits}\n".encode(), "int", (digits,)),
             (f"L{digits}L\n".encode(), "int", (digits,)),
@@ -493,8 +496,8 @@ class ValueTests(SynchronousTestCase):
         """
         The longest number within the bound is a number.
         """
-        raw = b"\xff" * (pickles.MAX_INTEGER_BYTES - 1) + b"\x7f"
-        number = 2 ** (8 * pickles.MAX_INTEGER_BYTES - 1) - 1
+        raw = b"\xff" * (MAX_INTEGER_BYTES - 1) + b"\x7f"
+        number = 2 ** (8 * MAX_INTEGER_BYTES - 1) - 1
         self.assertEqual(value(b"\x8a" + bytes([len(raw)]) + raw), number)
         self.assertEqual(value(b"L%dL\n" % number), number)
 
@@ -801,8 +804,8 @@ class HostileTests(SynchronousTestCase):
         Structures that are as deep as payloads can make them are decoded and
         freed.
         """
-        self.patch(pickles, "MAX_NODES", MIB * 4)
-        self.patch(pickles, "FREE_NODES", MIB * 4)
+        self.patch(state, "MAX_NODES", MIB * 4)
+        self.patch(state, "FREE_NODES", MIB * 4)
         count = 40_000
         for opcodes in (
             b"]" * count + b"a" * (count - 1),

@@ -1,0 +1,11 @@
+# The C types of containers.py, for Cython.
+
+cimport cython
+from logrecv.wire.pickled.placeholders cimport Call, Global
+from logrecv.wire.pickled.state cimport Budget
+
+
+@cython.locals(at=Py_ssize_t, mapping=dict)
+cpdef object setItems(object target, list items, Budget budget)
+
+cpdef object addItems(object target, list items)

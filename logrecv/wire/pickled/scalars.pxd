@@ -1,0 +1,45 @@
+# The C types of scalars.py, for Cython.
+
+cimport cython
+from logrecv.wire.pickled.placeholders cimport makeCall
+from logrecv.wire.pickled.state cimport Budget, State
+
+cdef bint _COMPILED
+cdef unsigned long long _HIDDEN_BIT
+cdef list _POWERS
+cdef object _unpackFloat
+
+
+@cython.locals(
+    at=Py_ssize_t,
+    bits=cython.ulonglong,
+    fraction=cython.ulonglong,
+    exponent=int,
+    power=double,
+)
+cpdef double readFloat(bytes data, Py_ssize_t pos) except? -1
+
+cpdef object decimalInteger(bytes digits, Budget budget)
+cpdef object binaryInteger(bytes raw, Budget budget)
+cpdef object repairText(bytes raw, Budget budget)
+cpdef object decodeText(bytes raw, Budget budget)
+
+# The opcodes: each reaches the fields of the state as those of a struct.
+
+cpdef object _int(State state)
+@cython.locals(end=Py_ssize_t)
+cpdef object _binInt(State state)
+cpdef object longText(State state)
+cpdef object _long1(State state)
+cpdef object _long4(State state)
+cpdef object _newTrue(State state)
+cpdef object _newFalse(State state)
+cpdef object _float(State state)
+cpdef object _string(State state)
+cpdef object _bytes1(State state)
+cpdef object _bytes4(State state)
+cpdef object _bytes8(State state)
+cpdef object _bytearray8(State state)
+cpdef object _unicode(State state)
+cpdef object _unicode1(State state)
+cpdef object _unicode8(State state)
