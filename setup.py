@@ -25,6 +25,7 @@ COMPILED = (
     "pickled.placeholders",
     "pickled.scalars",
     "pickled.state",
+    "pickled.stock",
     "timestamps",
 )
 

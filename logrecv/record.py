@@ -1,9 +1,9 @@
 """
-A log record and where it came from, as plain data.
+A log record and its origin, as plain data.
 
-The fields of L{Record}, in their order, are the keys of a record's JSON form:
-a record B{is} the contract of the record form, so encoding one is a single call
-that cannot disagree with it.
+The fields of L{Record}, in their order, are the keys of a record's JSON form.  The
+class B{is} the contract of this form: encoding a record is a single call, which
+cannot disagree with the contract.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ else:
 
 class Origin(Struct, frozen=True):
     """
-    When, how and from whom a record was received.
+    The time, the way and the sender of a record's reception::
+
+        Origin("2026-01-01T00:00:00.000000Z", "tcp", "192.0.2.1:50000")
 
     @ivar at: The time of reception: ISO 8601, UTC, microseconds, C{Z}.
     @ivar via: C{"tcp"}, C{"udp"}, C{"http"} or C{"json"}.
@@ -38,8 +40,9 @@ class Origin(Struct, frozen=True):
 
 
 def _missing() -> NoReturn:
-    # By this a field that has to be given can stand behind one that need not be,
-    # and a record can be made by position, which takes half the time.
+    # With a default factory a required field can stand behind an optional field.
+    # So the fields keep their order, and a record can be made by position, which
+    # takes half the time.
     raise ValidationError("a record has a message and says where it was received")
 
 
@@ -47,9 +50,19 @@ class Record(Struct, omit_defaults=True):
     """
     One log record.
 
-    The names are those that the C{logging} documentation gives the attributes
-    of a C{LogRecord}.  An attribute that the client did not send, or sent as
-    L{None}, is L{None} here and is left out of the JSON form.
+    The fields have the names of the attributes of a C{LogRecord}, which are in
+    L{logrecv.schema}.  An attribute that the client did not send, or sent as L{None},
+    is L{None} here and is left out of the JSON form::
+
+        received = Origin("2026-01-01T00:00:00.250000Z", "tcp", "192.0.2.1:50000")
+        record = Record(
+            time="2026-01-01T00:00:00.125000Z",
+            created=1767225600.125,
+            levelname="INFO",
+            levelno=20,
+            message="Order 17 of alice",
+            received=received,
+        )
 
     @ivar time: C{created} as ISO 8601, UTC, microseconds, C{Z}; the time of
         reception where the client sent no usable C{created}.
@@ -57,13 +70,12 @@ class Record(Struct, omit_defaults=True):
     @ivar msecs: The millisecond part of C{created}.
     @ivar relativeCreated: Milliseconds since the client loaded C{logging}.
     @ivar message: The rendered message.
-    @ivar msg: The template, only where it is not the message.
-    @ivar args: The template's arguments as text, beside C{msg}.
+    @ivar msg: The template, if it differs from the message.
+    @ivar args: The arguments of the template as text, beside C{msg}.
     @ivar exc_text: The traceback, as the client formatted it.
     @ivar extra: Every other attribute, as plain JSON values.
-    @ivar received: Where the record came from: from whom the first logrecv had
-        it.
-    @ivar hops: From whom each further logrecv had it, in their order.
+    @ivar received: The origin of the record, as the first logrecv noted it.
+    @ivar hops: The origins that further logrecvs noted, in their order.
     @ivar repaired: The names of the fields that could not be kept as sent.
     """
 

@@ -1,4 +1,4 @@
-# The C types of frames.py, for Cython: all else is there.
+# The C types of framing.py, for Cython.
 
 cimport cython
 

@@ -1,16 +1,15 @@
 """
-A stream of frames to payloads: a length of 4 bytes, big-endian, then as many
-bytes.
+Frames: a payload with its length before it, in 4 bytes, big-endian.
 
-Nothing is read twice: an unfinished frame grows in place and is cut when its
-last byte is there.
+The decoder reads nothing twice: an unfinished frame grows in place, and is cut out
+when its last byte is there.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Bytes of the length before each payload (C{SocketHandler.makePickle}).
+#: The bytes of the length before each payload (C{SocketHandler.makePickle}).
 PREFIX: Final = 4
 
 
@@ -23,39 +22,43 @@ def frame(payload: bytes) -> bytes:
 
 class FrameDecoder:
     """
-    Takes the bytes of one connection, in any pieces, and gives its payloads.
+    A decoder of one stream: takes bytes in any pieces, and gives payloads::
 
-    A frame longer than the limit is passed over as its bytes arrive, none of
-    them kept, and the stream goes on behind it.
+        decoder = FrameDecoder(1 << 20)
+        decoder.feed(frame(b"one") + frame(b"two")[:3])  # [b"one"]
+        decoder.feed(frame(b"two")[3:])  # [b"two"]
 
-    @ivar skipped: How many frames were longer than the limit.  A frame counts
-        as soon as its length is known.
+    The decoder passes over a frame that is longer than the limit.  It keeps no byte
+    of such a frame, and the stream goes on behind the frame.
+
+    @ivar skipped: The number of frames that were longer than the limit.  A frame
+        counts as soon as its length is known.
     """
 
     def __init__(self, maxLength: int) -> None:
         """
-        @param maxLength: The longest payload given out, in bytes.
+        @param maxLength: The limit: the length of the longest payload, in bytes.
         """
         self.skipped = 0
         self._maxLength = maxLength
         #: The beginning of an unfinished frame.
         self._buffer = bytearray()
-        #: Bytes of the frame that is being assembled, prefix included; 0 while
-        #: its length is not known.
+        #: The size of the unfinished frame with its prefix, in bytes; 0 while the
+        #: length is not known.
         self._wanted = 0
-        #: Bytes of a frame that is too long that have yet to come.
+        #: The bytes that have yet to come of a frame that is too long.
         self._passing = 0
 
     @property
     def held(self) -> int:
         """
-        Bytes of an unfinished frame that are kept.
+        The bytes that are kept of an unfinished frame, as a number.
         """
         return len(self._buffer)
 
     def discard(self) -> None:
         """
-        Let go of an unfinished frame.  The stream cannot go on after this.
+        Drop an unfinished frame.  The stream cannot go on after this.
         """
         self._buffer = bytearray()
 
@@ -63,7 +66,7 @@ class FrameDecoder:
         """
         Take the next bytes of the stream.
 
-        @return: The payloads that these bytes completed, in their order.
+        @return: The payloads that these bytes complete, in their order.
         """
         if self._passing:
             passed = min(self._passing, len(data))

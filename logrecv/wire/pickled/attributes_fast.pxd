@@ -1,4 +1,4 @@
-# The C types of stock.py, for Cython: all else is there.
+# The C types of attributes_fast.py, for Cython.
 
 cimport cython
 

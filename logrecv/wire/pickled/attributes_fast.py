@@ -1,9 +1,9 @@
 """
-The short way from what a stock handler of Python 3 sends to a L{Record}: nearly
-every record takes it.
+The fast path from the attributes that a stock handler of Python 3 sends to a
+L{Record}.
 
-It repairs nothing.  Where an attribute is not what a stock handler sends it
-gives no record, and L{logrecv.wire.attributes} goes the long way.
+The fast path repairs nothing.  It gives no record where an attribute differs from
+the attributes of stock handlers, and L{logrecv.wire.attributes} takes the slow path.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from typing import Final
 
 from logrecv.record import Origin, Record
+from logrecv.schema import ATTRIBUTES
 from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import (
     BYTES_PER_CHARACTER,
@@ -21,14 +22,16 @@ from logrecv.wire.values import (
     SMALLEST_INTEGER,
 )
 
-#: How many attributes a stock handler always sends.  Since Python 3.12 it sends
-#: C{taskName} as well.
-ATTRIBUTES: Final = 20
+#: The attributes that only the stock handlers of newer Pythons send.
+_NEWER: Final = tuple(each.name for each in ATTRIBUTES if each.since is not None)
+
+#: The number of attributes that the stock handlers of every Python send.
+_ALWAYS_SENT: Final = len(ATTRIBUTES) - len(_NEWER)
 
 #: The bytes of JSON that a record takes beside its texts, at most.
 BYTES_OF_OTHERS: Final = 1024
 
-# The floats that are numbers, and no infinities.
+# The smallest and the greatest float that are no infinities.
 _GREATEST: Final = sys.float_info.max
 _LEAST: Final = -_GREATEST
 
@@ -39,9 +42,9 @@ def stockRecord(
     """
     Make a record of the attributes that a stock handler sent.
 
-    @param attributes: The attributes by name.  Is not changed.
-    @param origin: Where they came from.
-    @param size: The length of the payload that they came in, in bytes.
+    @param attributes: The attributes by name.  The dict is not changed.
+    @param origin: The origin of the attributes.
+    @param size: The length of their payload in bytes.
     @return: A record without its C{extra}; L{None} if a standard attribute is
         missing or would need repair.
     """
@@ -53,32 +56,37 @@ def stockRecord(
 
 def hasExtra(attributes: dict[str, object]) -> bool:
     """
-    @param attributes: Those of which there is a stock record.
-    @return: Whether there are others than the standard ones.
+    Tell if a record has an C{extra}.
+
+    @param attributes: The attributes of which L{stockRecord} made a record.
+    @return: C{True} if the client sent further attributes.
     """
-    return len(attributes) > ATTRIBUTES + ("taskName" in attributes)
+    further = len(attributes) - _ALWAYS_SENT
+    for name in _NEWER:
+        further -= name in attributes
+    return further > 0
 
 
 class _NotStock(Exception):
     """
-    An attribute is not what a stock handler sends.
+    An attribute differs from the attributes of stock handlers.
     """
 
 
 class _Attributes:
     """
-    The attributes by name, each of the type that it has to have.
+    The attributes by name, each of the type that it must have.
 
-    Each method takes the name of an attribute and raises L{KeyError} if it is
-    missing and L{_NotStock} if it would need repair.
+    Each method takes the name of an attribute, and raises L{KeyError} if the
+    attribute is missing and L{_NotStock} if it would need repair.
     """
 
     __slots__ = ("_attributes", "_room")
 
     def __init__(self, attributes: dict[str, object], size: int) -> None:
         self._attributes: dict[str, object] = attributes
-        #: How many bytes the record may still take: shared text could make it
-        #: much larger than what came.
+        #: The bytes that the record may still take: texts that a pickle shares
+        #: could make the record much larger than its payload.
         self._room: int = RENDERED_PER_BYTE * size + RENDERED_FLOOR - BYTES_OF_OTHERS
 
     def has(self, name: str) -> bool:

@@ -1,9 +1,9 @@
 """
-Records to frames, as a stock C{SocketHandler} writes them.
+Records to frames, as a stock C{SocketHandler} writes frames.
 
-That is what the short way of a receiver reads: see L{logrecv.wire.pickled.fast}.  It is
-written in half the time that a general pickler takes, since records always have the
-same attributes, and most of their values in common.
+The fast path of a receiver reads such frames: see L{logrecv.wire.pickled.fast}.
+Writing a frame takes half the time of a general pickler, because all records have the
+same attributes, and most values are the same from record to record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from struct import error as StructError
 from typing import Any, Final, cast
 
 from logrecv.record import JSONValue, Record
-from logrecv.wire.attributes import STANDARD
+from logrecv.schema import ATTRIBUTES, RESERVED, Attribute, Kind
 from logrecv.wire.framing import frame
 
 _TEXT: Final = Struct("<cL")
@@ -23,63 +23,88 @@ _INTEGER: Final = Struct("<ci")
 _FLOAT: Final = Struct(">cd")
 
 
-def _key(name: str, memo: int) -> bytes:
-    """
-    @param memo: The number that it gets in the memo.
-    """
-    return _TEXT.pack(b"X", len(name)) + name.encode() + b"q" + bytes([memo])
+def _hasMemoizedText(attribute: Attribute) -> bool:
+    # Few records have a text there.
+    return (
+        attribute.kind in (Kind.TEXT, Kind.MESSAGE) and attribute.name != "stack_info"
+    )
 
 
-#: What stands behind a value that is a text: its number in the memo.  Nothing refers
-#: to it, so all have the same.
+def _writeKeys() -> dict[str, bytes]:
+    """
+    Write the key of each attribute, with the number that it gets in the memo.
+    """
+    keys: dict[str, bytes] = {}
+    memo = 1
+    for attribute in ATTRIBUTES:
+        name = attribute.name
+        keys[name] = _TEXT.pack(b"X", len(name)) + name.encode() + b"q" + bytes([memo])
+        memo += 2 if _hasMemoizedText(attribute) else 1
+    return keys
+
+
+#: The memo entry of every text that is a value.  Nothing refers to such an entry, so
+#: all have the same number.
 _MEMO: Final = b"q\xff"
 
+_KEYS: Final = _writeKeys()
 
-# An EMPTY_DICT, the first entry of the memo, and a MARK.
-_NAME: Final = b"}q\x00(" + _key("name", 1)
-_MSG: Final = _key("msg", 3)
-_LEVELNAME: Final = _key("args", 5) + b"N" + _key("levelname", 6)
-_LEVELNO: Final = _key("levelno", 8)
-_PATHNAME: Final = _key("pathname", 9)
-_FILENAME: Final = _key("filename", 11)
-_MODULE: Final = _key("module", 13)
-_EXC_TEXT: Final = _key("exc_info", 15) + b"N" + _key("exc_text", 16)
-_STACK_INFO: Final = _key("stack_info", 17)
+# The bytes between one value and the next.
+
+#: Begins with an EMPTY_DICT, the first entry of the memo, and a MARK.
+_NAME: Final = b"}q\x00(" + _KEYS["name"]
+_MSG: Final = _KEYS["msg"]
+_LEVELNAME: Final = _KEYS["args"] + b"N" + _KEYS["levelname"]
+_LEVELNO: Final = _KEYS["levelno"]
+_PATHNAME: Final = _KEYS["pathname"]
+_FILENAME: Final = _KEYS["filename"]
+_MODULE: Final = _KEYS["module"]
+_EXC_TEXT: Final = _KEYS["exc_info"] + b"N" + _KEYS["exc_text"]
+_STACK_INFO: Final = _KEYS["stack_info"]
 _NO_TEXTS: Final = _EXC_TEXT + b"N" + _STACK_INFO + b"N"
-_LINENO: Final = _key("lineno", 18)
-_FUNCNAME: Final = _key("funcName", 19)
-_CREATED: Final = _key("created", 21) + b"G"
-_MSECS: Final = _key("msecs", 22) + b"G"
-_RELATIVE: Final = _key("relativeCreated", 23)
-_THREAD: Final = _key("thread", 24)
-_THREADNAME: Final = _key("threadName", 25)
-_PROCESSNAME: Final = _key("processName", 27)
-_PROCESS: Final = _key("process", 29)
-_TASKNAME: Final = _key("taskName", 30)
+_LINENO: Final = _KEYS["lineno"]
+_FUNCNAME: Final = _KEYS["funcName"]
+_CREATED: Final = _KEYS["created"] + b"G"
+_MSECS: Final = _KEYS["msecs"] + b"G"
+_RELATIVE: Final = _KEYS["relativeCreated"]
+_THREAD: Final = _KEYS["thread"]
+_THREADNAME: Final = _KEYS["threadName"]
+_PROCESSNAME: Final = _KEYS["processName"]
+_PROCESS: Final = _KEYS["process"]
+_TASKNAME: Final = _KEYS["taskName"]
 
 _TIMES: Final = Struct(f">{len(_CREATED)}sd{len(_MSECS)}sd")
 
 #: A SETITEMS and the STOP.
 _TAIL: Final = b"u."
 
-#: The most attributes of a program that are written: a pickler makes more than one
-#: SETITEMS of a thousand in all.
-_EXTRA: Final = 900
+#: The most items of an C{extra}: from a thousand attributes on a pickler makes more
+#: than one SETITEMS.
+_MAX_EXTRA: Final = 900
 
-#: What a value raises that is none of those that a handler sends.
-_ODD: Final = (ArithmeticError, AttributeError, TypeError, ValueError, StructError)
+#: The errors of writing a value that no stock handler sends.
+_NOT_STOCK: Final = (
+    ArithmeticError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    StructError,
+)
 
 
 class FrameEncoder:
     """
-    Makes frames of the records of a batch.
+    Makes frames of the records of a batch::
+
+        encoder = FrameEncoder()
+        frames = [encoder.encode(record) for record in batch]
     """
 
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        #: What was written of values that records have in common: by the function
-        #: that did, and the values.
+        #: The bytes that a function wrote for values which records have in common:
+        #: by the function and the values.
         self._parts: dict[tuple[Any, ...], bytes] = {}
 
     def encode(self, record: Record) -> bytes | None:
@@ -87,12 +112,12 @@ class FrameEncoder:
         Make a frame.
 
         @param record: The record, of which every field has its type.
-        @return: The length and the pickle; L{None} if there is something about the
-            record that no stock handler writes.
+        @return: The length and the pickle; L{None} if no stock handler writes such a
+            record.
         """
         try:
             return self._encode(record)
-        except _ODD:
+        except _NOT_STOCK:
             return None
 
     def _encode(self, record: Record) -> bytes | None:
@@ -139,9 +164,9 @@ class FrameEncoder:
 
     def _write(self, key: tuple[Any, ...]) -> bytes:
         """
-        Write values for the first time.
+        Write values for the first time, and remember the bytes.
 
-        @param key: What does, and the values.
+        @param key: The function that writes the values, and the values.
         """
         write, *values = key
         self._parts[key] = part = write(*values)
@@ -160,7 +185,7 @@ def _place(
     module: str | None,
 ) -> bytes:
     """
-    Write what the records of one level and file have in common.
+    Write the values that the records of one level and file have in common.
     """
     return (
         _LEVELNAME
@@ -184,7 +209,7 @@ def _task(
     taskName: str | None,
 ) -> bytes:
     """
-    Write what the records of one thread have in common.
+    Write the values that the records of one thread have in common.
     """
     return (
         _THREAD
@@ -229,12 +254,14 @@ def _number(number: float | int | None) -> bytes:
 
 def _addExtra(pieces: list[bytes], extra: dict[str, JSONValue]) -> bool:
     """
-    @return: Whether all of it is as plain as a text or a number.
+    Write the further attributes.
+
+    @return: C{False} if a name is taken or a value is not plain.
     """
-    if len(extra) > _EXTRA:
+    if len(extra) > _MAX_EXTRA:
         return False
     for name, value in extra.items():
-        if name in STANDARD or name == "asctime":
+        if name in RESERVED:
             return False
         pieces.append(_text(name))
         if isinstance(value, str):
