@@ -27,7 +27,7 @@ class FrameDecoderTests(SynchronousTestCase):
 
     def test_oneFrame(self) -> None:
         """
-        A whole frame gives its payload, and nothing is held.
+        A whole frame gives its payload, and the decoder holds no byte.
         """
         frames = FrameDecoder(100)
         self.assertEqual(frames.feed(frame(b"hello")), [b"hello"])
@@ -57,7 +57,7 @@ class FrameDecoderTests(SynchronousTestCase):
 
     def test_longest(self) -> None:
         """
-        A payload exactly as long as the limit is given out.
+        A payload exactly as long as the limit comes out.
         """
         frames = FrameDecoder(5)
         self.assertEqual(frames.feed(frame(b"12345")), [b"12345"])
@@ -65,8 +65,8 @@ class FrameDecoderTests(SynchronousTestCase):
 
     def test_tooLong(self) -> None:
         """
-        A frame that is too long is counted once and passed over; those before
-        and after it come out.
+        A frame that is too long is counted once and passed over; the frames before
+        and after come out.
         """
         frames = FrameDecoder(5)
         read = frame(b"a") + frame(b"123456") + frame(b"b")
@@ -75,7 +75,7 @@ class FrameDecoderTests(SynchronousTestCase):
 
     def test_tooLongIsNotHeld(self) -> None:
         """
-        Of a frame that is too long nothing is kept while its bytes come.
+        No byte of a frame that is too long is kept while its bytes come.
         """
         frames = FrameDecoder(5)
         self.assertEqual(frames.feed((1 << 31).to_bytes(4, "big") + b"x" * 10), [])
@@ -104,7 +104,7 @@ class FrameDecoderTests(SynchronousTestCase):
 
     def test_discard(self) -> None:
         """
-        What is unfinished can be let go of.
+        An unfinished frame can be dropped.
         """
         frames = FrameDecoder(100)
         frames.feed(b"\0\0\0\5abc")
@@ -114,8 +114,8 @@ class FrameDecoderTests(SynchronousTestCase):
     @given(st.lists(st.binary(max_size=30), max_size=12), st.lists(st.integers(1, 40)))
     def test_anyPieces(self, payloads: list[bytes], sizes: list[int]) -> None:
         """
-        However the stream is cut into reads, the payloads are the same, and
-        those over the limit are counted.
+        The payloads are the same however the stream is cut into reads, and the
+        frames over the limit are counted.
         """
         stream = b"".join(map(frame, payloads))
         frames = FrameDecoder(20)

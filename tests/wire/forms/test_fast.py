@@ -20,8 +20,8 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.forms import fast
 from logrecv.wire.forms.decode import FIELDS, parseForm
 from logrecv.wire.forms.fast import readForm
+from tests.wire.pickled.captures import DATA, lines
 from tests.wire.pickled.test_attributes_fast import STOCK
-from tests.wire.pickled.test_machine import DATA, lines
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "http", "192.0.2.1:5000")
 

@@ -1,6 +1,6 @@
 """
-Tests of L{logrecv.wire.pickled.attributes_fast}.  That the fast path comes to the same
-as the slow path is held by the tests of L{logrecv.wire.attributes}.
+Tests of L{logrecv.wire.pickled.attributes_fast}.  The tests of
+L{logrecv.wire.attributes} compare the fast path with the slow path.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from logrecv.wire.pickled.attributes_fast import hasExtra, stockRecord
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
 
-#: What a stock handler sends since Python 3.12.
+#: The attributes that a stock handler sends since Python 3.12.
 STOCK: dict[str, object] = {
     "name": "app.module",
     "msg": "hello",
@@ -47,7 +47,7 @@ class StockTests(SynchronousTestCase):
 
     def test_record(self) -> None:
         """
-        What a stock handler sends becomes a record: what was sent under its own
+        The attributes of a stock handler become a record: each in the field of its
         name, and the message.
         """
         record = stockRecord(STOCK, ORIGIN, 500)
@@ -64,8 +64,8 @@ class StockTests(SynchronousTestCase):
 
     def test_older(self) -> None:
         """
-        So does what the handlers of older Pythons send, and what one sends that
-        was told not to collect threads and processes.
+        The attributes of older Pythons become a record too, and so do the attributes
+        of an application that does not collect threads and processes.
         """
         older = {**STOCK}
         del older["taskName"]
@@ -77,7 +77,8 @@ class StockTests(SynchronousTestCase):
 
     def test_extra(self) -> None:
         """
-        Other attributes are not looked at, and it is told that there are some.
+        Further attributes are not looked at, but L{hasExtra} tells that there are
+        some.
         """
         self.assertFalse(hasExtra(STOCK))
         older = {**STOCK}
@@ -89,7 +90,7 @@ class StockTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """
-        There is no short way for a mapping that lacks an attribute, whichever.
+        A mapping that lacks any attribute does not take the fast path.
         """
         for name in STOCK:
             if name != "taskName":
@@ -99,8 +100,8 @@ class StockTests(SynchronousTestCase):
 
     def test_other(self) -> None:
         """
-        There is none where an attribute has to be repaired, merged or looked at
-        more closely.
+        A mapping does not take the fast path if an attribute has to be repaired,
+        merged or looked at more closely.
         """
 
         class Text(str):
@@ -130,7 +131,7 @@ class StockTests(SynchronousTestCase):
 
     def test_limits(self) -> None:
         """
-        The integers that are kept are those of 64 bits.
+        Integers of 64 bits are kept.
         """
         for value in (-(2**63), 2**64 - 1):
             record = stockRecord({**STOCK, "thread": value}, ORIGIN, 500)
@@ -139,8 +140,8 @@ class StockTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """
-        There is none where one text many times makes the record much larger than
-        its payload.
+        A mapping does not take the fast path if a text that is there many times
+        makes the record much larger than its payload.
         """
         text = "x" * 1000
         texts = {name: text for name, value in STOCK.items() if type(value) is str}

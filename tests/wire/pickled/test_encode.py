@@ -15,7 +15,7 @@ from logrecv.outputs.forward import makeAttributes
 from logrecv.record import Record
 from logrecv.testing import makeFrame, makeLogRecord, makeRecord
 from logrecv.wire.framing import FrameDecoder
-from logrecv.wire.pickled import fast as payloads
+from logrecv.wire.pickled import fast
 from logrecv.wire.pickled.encode import FrameEncoder
 from logrecv.wire.pickled.fast import PayloadReader
 from tests.wire.pickled.test_fast import ORIGIN
@@ -33,7 +33,7 @@ INTEGERS = (
 
 def stock(message: str = "text", **others: Any) -> Record:
     """
-    Make a record with all that a stock handler sends.
+    Make a record with all attributes of a stock handler.
     """
     attributes: dict[str, Any] = {
         "msecs": 250.0,
@@ -53,7 +53,7 @@ def stock(message: str = "text", **others: Any) -> Record:
 
 def payload(frame: bytes | None) -> bytes:
     """
-    Take the length off a frame, which has to be its own.
+    Take the length off a frame, and check the length.
     """
     assert frame is not None
     [found] = FrameDecoder(1 << 20).feed(frame)
@@ -67,8 +67,8 @@ class FrameEncoderTests(SynchronousTestCase):
 
     def check(self, records: list[Record]) -> None:
         """
-        Encode records of one batch: what C{pickle} reads is what it would have
-        written of the same attributes, in their order and of their types.
+        Encode the records of one batch.  C{pickle} must read the attributes of each
+        record, in their order and of their types.
         """
         encode = FrameEncoder().encode
         for record in records:
@@ -79,8 +79,8 @@ class FrameEncoderTests(SynchronousTestCase):
 
     def test_asTheHandler(self) -> None:
         """
-        A frame is what a stock handler sends, byte by byte, but for the numbers of
-        the texts in the memo, and for what it has beside them since Python 3.12.
+        A frame has the bytes of a stock handler's frame, but for the numbers of the
+        texts in the memo.
         """
         sent = makeLogRecord("text", taskName="Task-1", user="alice", count=7)
         found = makeFrame(sent)
@@ -95,11 +95,11 @@ class FrameEncoderTests(SynchronousTestCase):
         }
         self.assertTrue(all(one == MEMO for one, _ in different), different)
 
-    def test_shortWay(self) -> None:
+    def test_fastPath(self) -> None:
         """
-        What it writes goes the short way of a receiver, and comes to the same.
+        A frame takes the fast path of a receiver, and gives the same record.
         """
-        self.patch(payloads, "loads", None)
+        self.patch(fast, "loads", None)
         for record in (
             stock("text"),
             stock("text", exc_text="Traceback\n é", stack_info="Stack"),
@@ -111,7 +111,7 @@ class FrameEncoderTests(SynchronousTestCase):
 
     def test_inCommon(self) -> None:
         """
-        What records have in common is not taken for what they have not.
+        Values that records have in common are not mixed up with other values.
         """
         first = stock("a", name="app", levelname="INFO", lineno=1, funcName=None)
         second = stock("b", name=None, levelname=None, lineno=None, funcName="1")
@@ -121,7 +121,7 @@ class FrameEncoderTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """
-        What is as no handler sends it is left to others.
+        A record that no stock handler sends is left to the slow path.
         """
         for changes in (
             {"created": None},
@@ -170,6 +170,6 @@ class FrameEncoderTests(SynchronousTestCase):
     )
     def test_anyRecords(self, batch: list[dict[str, Any]]) -> None:
         """
-        Whatever records have, it is what C{pickle} reads.
+        C{pickle} reads any records as they were.
         """
         self.check([stock(**each) for each in batch])

@@ -1,6 +1,6 @@
 """
-Tests for L{logrecv.wire.pickled.fast}: whatever the short way takes comes to the same
-as the long one.
+Tests for L{logrecv.wire.pickled.fast}: the fast path gives the same record as the
+slow path.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.pickled.fast import PayloadReader
 from logrecv.wire.pickled.machine import loads
+from tests.wire.pickled.captures import CAPTURES
+from tests.wire.pickled.hostile import Hostile
 from tests.wire.pickled.test_attributes_fast import STOCK
-from tests.wire.pickled.test_machine import CAPTURES, Hostile
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
 
 
 def stockPickle(others: dict[str, object] | None = None, protocol: int = 1) -> bytes:
     """
-    Pickle attributes as a handler does, whose texts are no two the same object.
+    Pickle attributes as a handler does: no two texts are the same object.
     """
     attributes = {
         name: "".join(list(value)) if isinstance(value, str) else value
@@ -42,7 +43,9 @@ def stockPickle(others: dict[str, object] | None = None, protocol: int = 1) -> b
 
 def outcome(read: Any, payload: bytes) -> object:
     """
-    Tell what becomes of a payload: the bytes of its record, or why there is none.
+    Make a record of a payload.
+
+    @return: The JSON of the record, or the reason why there is none.
     """
     try:
         return encodeJSON([read(payload)])
@@ -52,12 +55,12 @@ def outcome(read: Any, payload: bytes) -> object:
 
 class Harmless(pickle.Unpickler):
     """
-    The unpickler of other receivers, but for what makes it dangerous.
+    The unpickler of other receivers, without the dangerous part.
     """
 
     def find_class(self, module: str, name: str) -> NoReturn:
         """
-        Find none.
+        Fail.
         """
         raise AssertionError(f"{module}.{name} would have been imported")
 
@@ -72,9 +75,9 @@ def harmless(payload: bytes) -> dict[str, object]:
     return found
 
 
-def longWay(payload: bytes) -> object:
+def slowPath(payload: bytes) -> object:
     """
-    Tell what the pickle machine and the repairs make of a payload.
+    Read a payload on the slow path: the pickle machine, then the repairs.
     """
     return outcome(lambda data: makeRecord(loads(data), ORIGIN, len(data)), payload)
 
@@ -100,21 +103,21 @@ class PayloadReaderTests(SynchronousTestCase):
 
     def check(self, sent: Sequence[bytes]) -> None:
         """
-        Read payloads that came together, both ways; and what went the short way as
-        a receiver does to which it is sent on.
+        Read the payloads of one batch on both paths.  Read a payload that took the
+        fast path as a further receiver does, too.
         """
         reader = PayloadReader(ORIGIN)
         for payload in sent:
             others = reader.others
             found = outcome(reader.read, payload)
-            self.assertEqual(found, longWay(payload), payload)
+            self.assertEqual(found, slowPath(payload), payload)
             if reader.others == others:
                 record = makeRecord(harmless(payload), ORIGIN, len(payload))
                 self.assertEqual(found, encodeJSON([record]), payload)
 
-    def isShort(self, payload: bytes) -> bool:
+    def isFast(self, payload: bytes) -> bool:
         """
-        Whether a payload goes the short way.
+        Return C{True} if a payload takes the fast path.
         """
         reader = PayloadReader(ORIGIN)
         outcome(reader.read, payload)
@@ -122,8 +125,8 @@ class PayloadReaderTests(SynchronousTestCase):
 
     def test_captures(self) -> None:
         """
-        What handlers of every Python sent comes to the same, one after the
-        other, and so does what is hostile.
+        The captures from every Python give the same records on both paths, one
+        after the other, and so do hostile payloads.
         """
         self.check(CAPTURES)
         self.check([payload for payload in CAPTURES for _ in range(2)])
@@ -131,8 +134,8 @@ class PayloadReaderTests(SynchronousTestCase):
 
     def test_stock(self) -> None:
         """
-        What the handler of this Python sends goes the short way, with a
-        traceback, with what a stack says and with plain extras too.
+        The payloads of this Python's handler take the fast path, also with a
+        traceback, with a stack and with plain extras.
         """
         handler = SocketHandler("", None)
         records: list[logging.LogRecord] = []
@@ -147,15 +150,15 @@ class PayloadReaderTests(SynchronousTestCase):
         except ValueError:
             logger.exception("failed")
         sent = [handler.makePickle(record)[4:] for record in records]
-        self.assertEqual([self.isShort(payload) for payload in sent], [True] * 4)
+        self.assertEqual([self.isFast(payload) for payload in sent], [True] * 4)
         self.check(sent)
 
     def test_nothingToRepair(self) -> None:
         """
-        What has something to repair, or values that are not plain, does not go
-        the short way.
+        A payload with something to repair, or with values that are not plain, does
+        not take the fast path.
         """
-        self.assertTrue(self.isShort(stockPickle()))
+        self.assertTrue(self.isFast(stockPickle()))
         for name, value in [
             ("levelno", "20"),
             ("msg", b"bytes"),
@@ -170,27 +173,28 @@ class PayloadReaderTests(SynchronousTestCase):
             ("message", "x"),
         ]:
             payload = stockPickle({name: value})
-            self.assertFalse(self.isShort(payload), (name, value))
+            self.assertFalse(self.isFast(payload), (name, value))
             self.check([payload])
         for protocol in (0, 2, 3, 4, 5):
-            self.assertFalse(self.isShort(stockPickle(protocol=protocol)), protocol)
+            self.assertFalse(self.isFast(stockPickle(protocol=protocol)), protocol)
             self.check([stockPickle(protocol=protocol)])
 
     def test_zeros(self) -> None:
         """
-        A number that begins with a zero is not sent on: C{pickle} reads none.
+        A number that begins with a zero does not take the fast path: C{pickle} does
+        not read such a number.
         """
         payload = stockPickle()
         number = b"L%dL\n" % (STOCK["thread"],)
         self.assertEqual(payload.count(number), 1)
         damaged = payload.replace(number, b"L007L\n")
-        self.assertFalse(self.isShort(damaged))
+        self.assertFalse(self.isFast(damaged))
         self.check([damaged])
 
     def test_commonTexts(self) -> None:
         """
-        Texts that records have in common are made once, and one that only
-        begins like another is no such text.
+        A text that records have in common is made once.  A text that only begins
+        like the text before is another text.
         """
         first, second, third = (
             makePickle(msg="x", name=name) for name in ("app", "app", "apple")
@@ -206,7 +210,7 @@ class PayloadReaderTests(SynchronousTestCase):
     )
     def test_anyAttributes(self, others: dict[str, object], protocol: int) -> None:
         """
-        Whatever attributes are sent, both ways come to the same.
+        Any attributes give the same record on both paths.
         """
         payload = stockPickle(others, protocol)
         self.check([payload, stockPickle(), payload])
@@ -214,7 +218,7 @@ class PayloadReaderTests(SynchronousTestCase):
     @given(st.sampled_from(CAPTURES), st.data())
     def test_anyDamage(self, payload: bytes, data: st.DataObject) -> None:
         """
-        However a payload is damaged or cut off, both ways come to the same.
+        A payload that is damaged or cut off anywhere gives the same on both paths.
         """
         at = data.draw(st.integers(0, len(payload) - 1))
         byte = data.draw(st.integers(0, 255))
