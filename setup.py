@@ -1,10 +1,10 @@
 """
-Builds the modules that are compiled where they can be; all else that makes the
-package is in C{setup.cfg}.
+The modules to compile.  Everything else that makes the package is in C{setup.cfg}.
 
-C{LOGRECV_COMPILE} tells whether to: C{1}, and it is an error if they cannot be;
-C{0}, do not; otherwise they are, if there is a compiler, and if the installation
-is no editable one, which would run what was compiled instead of what is edited.
+The environment variable C{LOGRECV_COMPILE} is C{1} to compile or fail, and C{0} not
+to compile.  Otherwise the modules are compiled if there is a compiler, but not for an
+editable installation, which would run the compiled modules instead of the edited
+source.
 """
 
 import os
@@ -12,8 +12,8 @@ import sys
 
 from setuptools import Extension, setup
 
-#: What every record of a stock handler passes through before it is a record.
-#: Each has the same name as its module with the types in C beside it.
+#: The modules that turn bytes into records.  Beside each module is a C{.pxd} of the
+#: same name with its types in C.
 COMPILED = (
     "framing",
     "jsonlines.fast",
@@ -32,7 +32,7 @@ COMPILED = (
 
 def extensions() -> list[Extension]:
     """
-    @return: What is to be compiled.
+    @return: The modules to compile.
     """
     wanted = os.environ.get("LOGRECV_COMPILE", "")
     if wanted == "0" or (wanted != "1" and "editable_wheel" in sys.argv):
@@ -40,25 +40,25 @@ def extensions() -> list[Extension]:
     from Cython.Build import cythonize
     from Cython.Compiler.Options import get_directive_defaults
 
-    # What a client nests deeply is freed without one C frame a level.  As a
-    # decorator in a .pxd it would do nothing.
+    # A deeply nested object of a client is freed without one C frame a level.  As
+    # a decorator in a .pxd the directive would do nothing.
     get_directive_defaults()["trashcan"] = True
     modules = [
         Extension(
             f"logrecv.wire.{name}",
             [f"logrecv/wire/{name.replace('.', '/')}.py"],
-            # Without what debuggers want, a sixth of the size.
+            # Without symbols for debuggers, a sixth of the size.
             extra_compile_args=["-g0"],
         )
         for name in COMPILED
     ]
-    # The annotations are for people and for mypy: an int of Python is no int of C.
+    # Annotations are for people and for mypy: an int of Python is no int of C.
     directives = {"language_level": 3, "annotation_typing": False}
     extensions: list[Extension] = cythonize(
         modules, build_dir="build/cython", compiler_directives=directives
     )
     for extension in extensions:
-        # What cannot be compiled is left as it is.
+        # A module that cannot be compiled stays Python.
         extension.optional = wanted != "1"
     return extensions
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from logrecv.wire.pickled.placeholders import SET, Call, Global
 from logrecv.wire.pickled.scalars import REPAIR_COST
-from logrecv.wire.pickled.state import FREE_NODES, Budget, malformed
+from logrecv.wire.pickled.state import FREE_NODES, State, malformed
 
 #: The nodes that a key costs which is a float: writing it as text takes up to a
 #: microsecond.
@@ -29,7 +29,7 @@ MAX_KEY_PART: Final = 64
 _SIMPLE_TYPES: Final = (int, float, bool)
 
 
-def setItems(target: object, items: list[object], budget: Budget) -> None:
+def setItems(target: object, items: list[object], state: State) -> None:
     """
     Set keys and values in a dict or a L{Call}.
 
@@ -45,14 +45,14 @@ def setItems(target: object, items: list[object], budget: Budget) -> None:
         for at in range(0, len(items), 2):
             key = items[at]
             if type(key) is not str:
-                key = _keyText(key, len(mapping), budget)
+                key = _keyText(key, len(mapping), state)
             mapping[key] = items[at + 1]
     elif type(target) is Call:
         if target.pairs is None:
             target.pairs = []
         target.pairs.extend(zip(items[::2], items[1::2], strict=True))
     else:
-        malformed("a key is set in what is no mapping")
+        malformed("a key is set in a value that is no mapping")
 
 
 def addItems(target: object, items: list[object]) -> None:
@@ -64,7 +64,7 @@ def addItems(target: object, items: list[object]) -> None:
     if type(target) is list:
         target.extend(items)
     elif type(target) is not Call:
-        malformed("an item is added to what is no list")
+        malformed("an item is added to a value that is no list")
     elif target.function is SET:
         # No client can send this very object: EMPTY_SET made the call.
         addItems(target.args[0], items)
@@ -74,7 +74,7 @@ def addItems(target: object, items: list[object]) -> None:
         target.items.extend(items)
 
 
-def _keyText(key: object, position: int, budget: Budget) -> str:
+def _keyText(key: object, position: int, state: State) -> str:
     """
     Make a text of the key of a dict, in bounded time.
 
@@ -86,28 +86,28 @@ def _keyText(key: object, position: int, budget: Budget) -> str:
     @param position: The number of keys before this key.
     """
     if type(key) is bytes:
-        budget.spend(len(key) // KEY_BYTES_PER_NODE)
+        state.spend(len(key) // KEY_BYTES_PER_NODE)
         try:
             return key.decode()
         except UnicodeDecodeError:
-            budget.spend(REPAIR_COST)
+            state.spend(REPAIR_COST)
             return key.decode("latin-1")
     if key is None or type(key) is int or type(key) is bool:
         return str(key)
     if type(key) is float:
-        budget.spend(FLOAT_KEY_COST)
+        state.spend(FLOAT_KEY_COST)
         return str(key)
-    budget.spend(1)
+    state.spend(1)
     if type(key) is Global:
         return _globalText(key)
     kind = type(key).__name__
     if type(key) is tuple:
-        parts = _partsText(key, budget)
+        parts = _partsText(key, state)
         if parts is not None:
             return f"({parts},)" if len(key) == 1 else f"({parts})"
     elif type(key) is Call and type(key.function) is Global:
         kind = _globalText(key.function)
-        parts = _partsText(key.args, budget)
+        parts = _partsText(key.args, state)
         if parts is not None:
             return f"{kind}({parts})"
     return f"<{kind} {position}>"
@@ -117,17 +117,17 @@ def _globalText(name: Global) -> str:
     return f"{name.module[:MAX_KEY_PART]}.{name.name[:MAX_KEY_PART]}"
 
 
-def _partsText(values: tuple[object, ...], budget: Budget) -> str | None:
+def _partsText(values: tuple[object, ...], state: State) -> str | None:
     """
     Write out a few simple values.
 
     @return: The text; L{None} if the values are too many or not simple, or if
-        the rest of the record needs what is left of the budget.
+        the rest of the record needs the nodes that are left.
     """
     count = len(values)
-    if count > MAX_KEY_PARTS or budget.left < FREE_NODES // 2:
+    if count > MAX_KEY_PARTS or state.left < FREE_NODES // 2:
         return None
-    budget.left -= count + 1
+    state.left -= count + 1
     for value in values:
         if type(value) is str:
             if len(value) > MAX_KEY_PART:

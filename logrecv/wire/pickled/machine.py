@@ -133,7 +133,7 @@ def _run(data: bytes) -> dict[str, object]:
                 try:
                     text = data[start:pos].decode()
                 except UnicodeDecodeError:
-                    text = repairText(data[start:pos], state.budget)
+                    text = repairText(data[start:pos], state)
             stack.append(text)
             code = data[pos]
             pos += 1
@@ -180,12 +180,12 @@ def _run(data: bytes) -> dict[str, object]:
                 longText(state)
                 pos = state.pos
         elif code == _EMPTY_DICT:
-            state.budget.spend(2)
+            state.spend(2)
             stack.append({})
         elif code == _SETITEMS:
             items = stack
             stack = marks.pop()
-            setItems(stack[-1], items, state.budget)
+            setItems(stack[-1], items, state)
         elif code in _OPCODES:
             state.pos = pos
             state.stack = stack

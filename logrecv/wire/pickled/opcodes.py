@@ -42,25 +42,25 @@ def _emptyTuple(state: State) -> None:
 
 
 def _tuple1(state: State) -> None:
-    state.budget.spend(1)
+    state.spend(1)
     state.stack[-1] = (state.stack[-1],)
 
 
 def _tuple2(state: State) -> None:
-    state.budget.spend(1)
+    state.spend(1)
     second = state.stack.pop()
     state.stack[-1] = (state.stack[-1], second)
 
 
 def _tuple3(state: State) -> None:
-    state.budget.spend(1)
+    state.spend(1)
     third = state.stack.pop()
     second = state.stack.pop()
     state.stack[-1] = (state.stack[-1], second, third)
 
 
 def _emptyList(state: State) -> None:
-    state.budget.spend(1)
+    state.spend(1)
     state.stack.append([])
 
 
@@ -72,11 +72,11 @@ def _append(state: State) -> None:
 def _setItem(state: State) -> None:
     value = state.stack.pop()
     key = state.stack.pop()
-    setItems(state.stack[-1], [key, value], state.budget)
+    setItems(state.stack[-1], [key, value], state)
 
 
 def _emptySet(state: State) -> None:
-    state.stack.append(makeCall(SET, ([],), state.budget))
+    state.stack.append(makeCall(SET, ([],), state))
 
 
 # The stack and the memo.
@@ -129,7 +129,7 @@ def _memoIndex(state: State) -> int:
 def _global(state: State) -> None:
     module = _name(state.line())
     name = _name(state.line())
-    state.budget.spend(1)
+    state.spend(1)
     state.stack.append(Global(module, name))
 
 
@@ -142,13 +142,13 @@ def _stackGlobal(state: State) -> None:
     module = state.stack.pop()
     if type(module) is not str or type(name) is not str:
         malformed("the name of a global is no text")
-    state.budget.spend(1)
+    state.spend(1)
     state.stack.append(Global(module, name))
 
 
 def _reduce(state: State) -> None:
     args = state.stack.pop()
-    state.stack[-1] = makeCall(state.stack[-1], args, state.budget)
+    state.stack[-1] = makeCall(state.stack[-1], args, state)
 
 
 def _newObjEx(state: State) -> None:
@@ -156,7 +156,7 @@ def _newObjEx(state: State) -> None:
     if type(kwargs) is not dict:
         malformed("keyword arguments are no mapping")
     args = state.stack.pop()
-    state.stack[-1] = makeCall(state.stack[-1], args, state.budget, kwargs)
+    state.stack[-1] = makeCall(state.stack[-1], args, state, kwargs)
 
 
 def _build(state: State) -> None:
@@ -169,27 +169,27 @@ def _build(state: State) -> None:
 
 
 def _persId(state: State) -> None:
-    state.stack.append(makeCall(PERSISTENT, (_name(state.line()),), state.budget))
+    state.stack.append(makeCall(PERSISTENT, (_name(state.line()),), state))
 
 
 def _binPersId(state: State) -> None:
-    state.stack[-1] = makeCall(PERSISTENT, (state.stack[-1],), state.budget)
+    state.stack[-1] = makeCall(PERSISTENT, (state.stack[-1],), state)
 
 
 def _ext1(state: State) -> None:
-    state.stack.append(makeCall(EXTENSION, (state.unsigned(1),), state.budget))
+    state.stack.append(makeCall(EXTENSION, (state.unsigned(1),), state))
 
 
 def _ext2(state: State) -> None:
-    state.stack.append(makeCall(EXTENSION, (state.unsigned(2),), state.budget))
+    state.stack.append(makeCall(EXTENSION, (state.unsigned(2),), state))
 
 
 def _ext4(state: State) -> None:
-    state.stack.append(makeCall(EXTENSION, (state.unsigned(4),), state.budget))
+    state.stack.append(makeCall(EXTENSION, (state.unsigned(4),), state))
 
 
 def _nextBuffer(state: State) -> None:
-    state.stack.append(makeCall(BUFFER, (), state.budget))
+    state.stack.append(makeCall(BUFFER, (), state))
 
 
 def _readonlyBuffer(state: State) -> None:
@@ -258,19 +258,19 @@ def _popMark(state: State, items: _Stack) -> None:
 
 
 def _tuple(state: State, items: _Stack) -> None:
-    state.budget.spend(1)
+    state.spend(1)
     state.stack.append(tuple(items))
 
 
 def _list(state: State, items: _Stack) -> None:
-    state.budget.spend(1)
+    state.spend(1)
     state.stack.append(items)
 
 
 def _dict(state: State, items: _Stack) -> None:
-    state.budget.spend(2)
+    state.spend(2)
     made: dict[str, object] = {}
-    setItems(made, items, state.budget)
+    setItems(made, items, state)
     state.stack.append(made)
 
 
@@ -279,18 +279,18 @@ def _appends(state: State, items: _Stack) -> None:
 
 
 def _frozenSet(state: State, items: _Stack) -> None:
-    state.stack.append(makeCall(FROZENSET, (items,), state.budget))
+    state.stack.append(makeCall(FROZENSET, (items,), state))
 
 
 def _inst(state: State, items: _Stack) -> None:
     module = _name(state.line())
     name = _name(state.line())
-    state.budget.spend(1)
-    state.stack.append(makeCall(Global(module, name), tuple(items), state.budget))
+    state.spend(1)
+    state.stack.append(makeCall(Global(module, name), tuple(items), state))
 
 
 def _obj(state: State, items: _Stack) -> None:
-    state.stack.append(makeCall(items[0], tuple(items[1:]), state.budget))
+    state.stack.append(makeCall(items[0], tuple(items[1:]), state))
 
 
 #: The opcodes that take all values down to the mark.

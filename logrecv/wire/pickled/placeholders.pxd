@@ -1,6 +1,6 @@
 # The C types of placeholders.py, for Cython.
 
-from logrecv.wire.pickled.state cimport Budget
+from logrecv.wire.pickled.state cimport State
 
 
 cdef class Global:
@@ -17,4 +17,4 @@ cdef class Call:
     cdef public list pairs
 
 
-cpdef Call makeCall(object function, object args, Budget budget, dict kwargs=*)
+cpdef Call makeCall(object function, object args, State state, dict kwargs=*)

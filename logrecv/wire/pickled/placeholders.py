@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from logrecv.wire.pickled.state import Budget
+from logrecv.wire.pickled.state import State
 
 
 class Global:
@@ -85,7 +85,7 @@ BUFFER: Final = Global("pickle", "next_buffer")
 def makeCall(
     function: object,
     args: object,
-    budget: Budget,
+    state: State,
     kwargs: dict[str, object] | None = None,
 ) -> Call:
     """
@@ -94,5 +94,5 @@ def makeCall(
     @param args: The arguments.  No pickler writes arguments that are no tuple;
         such a value becomes the only argument.
     """
-    budget.spend(2)
+    state.spend(2)
     return Call(function, args if type(args) is tuple else (args,), kwargs)

@@ -2,7 +2,7 @@
 
 cimport cython
 from logrecv.wire.pickled.placeholders cimport makeCall
-from logrecv.wire.pickled.state cimport Budget, State
+from logrecv.wire.pickled.state cimport State
 
 cdef bint _COMPILED
 cdef unsigned long long _HIDDEN_BIT
@@ -19,10 +19,10 @@ cdef object _unpackFloat
 )
 cpdef double readFloat(bytes data, Py_ssize_t pos) except? -1
 
-cpdef object decimalInteger(bytes digits, Budget budget)
-cpdef object binaryInteger(bytes raw, Budget budget)
-cpdef object repairText(bytes raw, Budget budget)
-cpdef object decodeText(bytes raw, Budget budget)
+cpdef object decimalInteger(bytes digits, State state)
+cpdef object binaryInteger(bytes raw, State state)
+cpdef object repairText(bytes raw, State state)
+cpdef object decodeText(bytes raw, State state)
 
 # The opcodes: each reaches the fields of the state as those of a struct.
 

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Final
 
 from logrecv.wire.pickled.placeholders import FLOAT, INT, INT_FROM_BYTES, makeCall
-from logrecv.wire.pickled.state import Budget, State, malformed
+from logrecv.wire.pickled.state import State, malformed
 
 #: The longest integer that becomes an int: 256 bits hold an address, a UUID or
 #: a SHA-256.  Reading decimal digits and writing them takes time in the square
@@ -69,7 +69,7 @@ def readFloat(data: bytes, pos: int) -> float:
     return -power * fraction if bits >> 63 else power * fraction
 
 
-def decimalInteger(digits: bytes, budget: Budget) -> object:
+def decimalInteger(digits: bytes, state: State) -> object:
     """
     Read a decimal integer.
 
@@ -77,33 +77,33 @@ def decimalInteger(digits: bytes, budget: Budget) -> object:
     """
     if len(digits) <= MAX_INTEGER_DIGITS:
         return int(digits)
-    return makeCall(INT, (digits.decode("latin-1"),), budget)
+    return makeCall(INT, (digits.decode("latin-1"),), state)
 
 
-def binaryInteger(raw: bytes, budget: Budget) -> object:
+def binaryInteger(raw: bytes, state: State) -> object:
     """
     Read a two's-complement little-endian integer.
     """
     if len(raw) <= MAX_INTEGER_BYTES:
         return int.from_bytes(raw, "little", signed=True)
-    return makeCall(INT_FROM_BYTES, (raw, "little"), budget, {"signed": True})
+    return makeCall(INT_FROM_BYTES, (raw, "little"), state, {"signed": True})
 
 
-def repairText(raw: bytes, budget: Budget) -> object:
+def repairText(raw: bytes, state: State) -> object:
     """
     Decode text that is not strictly UTF-8, as a pickle of text with lone
     surrogates is.
 
     @return: The text; C{raw} as it is, if lone surrogates do not explain it.
     """
-    budget.spend(REPAIR_COST)
+    state.spend(REPAIR_COST)
     try:
         return raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return raw
 
 
-def decodeText(raw: bytes, budget: Budget) -> object:
+def decodeText(raw: bytes, state: State) -> object:
     """
     Decode text, with repair if necessary.
 
@@ -112,7 +112,7 @@ def decodeText(raw: bytes, budget: Budget) -> object:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return repairText(raw, budget)
+        return repairText(raw, state)
 
 
 # Numbers and constants.
@@ -125,7 +125,7 @@ def _int(state: State) -> None:
     elif line == b"00":
         state.stack.append(False)
     else:
-        state.stack.append(decimalInteger(line, state.budget))
+        state.stack.append(decimalInteger(line, state))
 
 
 def _binInt(state: State) -> None:
@@ -141,15 +141,15 @@ def longText(state: State) -> None:
     LONG: push an integer that is written in decimal digits.
     """
     digits = state.line().removesuffix(b"L")
-    state.stack.append(decimalInteger(digits, state.budget))
+    state.stack.append(decimalInteger(digits, state))
 
 
 def _long1(state: State) -> None:
-    state.stack.append(binaryInteger(state.counted(1), state.budget))
+    state.stack.append(binaryInteger(state.counted(1), state))
 
 
 def _long4(state: State) -> None:
-    state.stack.append(binaryInteger(state.counted(4), state.budget))
+    state.stack.append(binaryInteger(state.counted(4), state))
 
 
 def _newTrue(state: State) -> None:
@@ -165,7 +165,7 @@ def _float(state: State) -> None:
     if len(line) <= MAX_FLOAT_DIGITS:
         state.stack.append(float(line))
     else:
-        state.stack.append(makeCall(FLOAT, (line.decode("latin-1"),), state.budget))
+        state.stack.append(makeCall(FLOAT, (line.decode("latin-1"),), state))
 
 
 # Bytes and texts.
@@ -207,16 +207,16 @@ def _unicode(state: State) -> None:
     try:
         state.stack.append(raw.decode("raw-unicode-escape"))
     except UnicodeDecodeError:
-        state.budget.spend(REPAIR_COST)
+        state.spend(REPAIR_COST)
         state.stack.append(raw)
 
 
 def _unicode1(state: State) -> None:
-    state.stack.append(decodeText(state.counted(1), state.budget))
+    state.stack.append(decodeText(state.counted(1), state))
 
 
 def _unicode8(state: State) -> None:
-    state.stack.append(decodeText(state.counted(8), state.budget))
+    state.stack.append(decodeText(state.counted(8), state))
 
 
 #: The opcodes of numbers, constants, bytes and texts.

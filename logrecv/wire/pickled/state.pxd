@@ -5,12 +5,6 @@ cimport cython
 cdef object _ABSENT
 
 
-cdef class Budget:
-    cdef public Py_ssize_t left
-
-    cpdef object spend(self, Py_ssize_t nodes)
-
-
 cdef class Memo:
     cdef public list entries
     cdef public dict scattered
@@ -25,8 +19,9 @@ cdef class State:
     cdef public Py_ssize_t pos
     cdef public list stack
     cdef public Memo memo
-    cdef public Budget budget
+    cdef public Py_ssize_t left
 
+    cpdef object spend(self, Py_ssize_t nodes)
     @cython.locals(start=Py_ssize_t)
     cpdef object unsigned(self, Py_ssize_t width)
     @cython.locals(start=Py_ssize_t)

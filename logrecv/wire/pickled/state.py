@@ -1,5 +1,6 @@
 """
-The state of the pickle machine: the bytes, the stack, the memo, and the budget.
+The state of the pickle machine: the bytes, the stack, the memo, and the nodes that
+are left to spend.
 """
 
 from __future__ import annotations
@@ -43,32 +44,6 @@ def malformed(detail: str) -> NoReturn:
     @raise WireError: Always: C{MALFORMED}.
     """
     raise WireError(MALFORMED, detail)
-
-
-class Budget:
-    """
-    The cost that a payload has left to spend.
-
-    @ivar left: The cost in nodes.
-    """
-
-    __slots__ = ("left",)
-
-    def __init__(self, size: int) -> None:
-        """
-        @param size: The length of the payload in bytes.
-        """
-        self.left: int = min(FREE_NODES + size // BYTES_PER_NODE, MAX_NODES)
-
-    def spend(self, nodes: int) -> None:
-        """
-        Take nodes from the budget.
-
-        @raise WireError: C{TOO_COMPLEX}, the budget does not have so many.
-        """
-        self.left -= nodes
-        if self.left < 0:
-            raise WireError(TOO_COMPLEX, "the pickle has too many nodes for its size")
 
 
 class Memo:
@@ -139,23 +114,33 @@ class State:
     """
     The state of the machine between two opcodes of one pickle.
 
-    Each method reads an operand and moves C{pos} behind the operand.
+    The methods that read an operand move C{pos} behind the operand.
 
     @ivar data: The pickle.
     @ivar pos: The position of the next byte to read.
     @ivar stack: The values above the last open mark.
     @ivar memo: The memo.
-    @ivar budget: The cost that is left to spend.
+    @ivar left: The nodes that the payload has left to spend.
     """
 
-    __slots__ = ("budget", "data", "memo", "pos", "stack")
+    __slots__ = ("data", "left", "memo", "pos", "stack")
 
     def __init__(self, data: bytes) -> None:
         self.data: bytes = data
         self.pos: int = 0
         self.stack: list[object] = []
         self.memo: Memo = Memo()
-        self.budget: Budget = Budget(len(data))
+        self.left: int = min(FREE_NODES + len(data) // BYTES_PER_NODE, MAX_NODES)
+
+    def spend(self, nodes: int) -> None:
+        """
+        Pay for nodes.
+
+        @raise WireError: C{TOO_COMPLEX}, there are not so many nodes left.
+        """
+        self.left -= nodes
+        if self.left < 0:
+            raise WireError(TOO_COMPLEX, "the pickle has too many nodes for its size")
 
     def unsigned(self, width: int) -> int:
         """

@@ -64,10 +64,10 @@ class StockPayload:
     """
     The bytes of a payload, read from the first to the last.
 
-    Each method reads the bytes at C{position} and moves behind them.  Each raises
-    L{NotStock} if the bytes are not what its name says, or not what a stock handler
-    writes, and L{LookupError} if the payload ends early.  An attribute is its key and
-    its value::
+    Each method reads the value at C{position} and moves the position behind the
+    value.  It raises L{NotStock} if there is another value, or a value that no stock
+    handler writes, and L{LookupError} if the payload ends early.  An attribute is a
+    key and a value::
 
         levelno = payload.key(writtenKey("levelno")).integer()
 
@@ -189,8 +189,8 @@ class StockPayload:
             while at < end and 48 <= data[at] <= 57:
                 number = number * 10 + data[at] - 48
                 at += 1
-            # There must be a digit, and no digit after these: a longer number
-            # may be larger than those that are kept.
+            # There must be a digit, and no further digit: a longer number may be
+            # too large.
             if at == self.position + 1 or data[at] != _LONG:
                 raise NotStock
             # pickle reads no number that begins with a zero.

@@ -53,7 +53,7 @@ class KeyTests(SynchronousTestCase):
     def test_hashes(self) -> None:
         """
         Containers as keys are never hashed: doubled and nested tuples, and
-        numbers that collide, cost what their bytes do.
+        numbers that collide, cost no more than their bytes.
         """
         doubled = b"K\1" + b"2\x86" * 200
         self.assertEqual(value(b"}" + doubled + b"Ns"), {"<tuple 0>": None})

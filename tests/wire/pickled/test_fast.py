@@ -82,7 +82,7 @@ def slowPath(payload: bytes) -> object:
     return outcome(lambda data: makeRecord(loads(data), ORIGIN, len(data)), payload)
 
 
-#: Values that an attribute could have; most of them are what one has.
+#: Values that an attribute could have; most are values that one has.
 VALUES = (
     st.none()
     | st.booleans()
