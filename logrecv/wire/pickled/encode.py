@@ -138,13 +138,17 @@ class FrameEncoder:
             record.process,
             record.taskName,
         )
+        texts = _NO_TEXTS
+        if record.exc_text is not None or record.stack_info is not None:
+            texts = _EXC_TEXT + _textOrNone(record.exc_text)
+            texts += _STACK_INFO + _textOrNone(record.stack_info)
         parts = self._parts
         pieces: list[bytes] = [
             parts.get(name) or self._write(name),
             _MSG,
             _text(record.message),
             parts.get(place) or self._write(place),
-            _NO_TEXTS,
+            texts,
             _LINENO,
             _integer(record.lineno or 0),
             _FUNCNAME,
@@ -154,9 +158,6 @@ class FrameEncoder:
             _number(record.relativeCreated),
             parts.get(task) or self._write(task),
         ]
-        if record.exc_text is not None or record.stack_info is not None:
-            pieces[4] = _EXC_TEXT + _textOrNone(record.exc_text)
-            pieces[4] += _STACK_INFO + _textOrNone(record.stack_info)
         if record.extra is not None and not _addExtra(pieces, record.extra):
             return None
         pieces.append(_TAIL)
