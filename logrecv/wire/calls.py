@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 
 #: The longest name of a module, and of a class in a module, in characters.  No
 #: real name is longer.  A client can build a long name by repeating one text.

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Final
 
 from logrecv.wire.calls import Opaque, nameOf, readBytes
-from logrecv.wire.pickled.machine import Call
+from logrecv.wire.pickled.placeholders import Call
 
 
 def _readDate(call: Call) -> str:

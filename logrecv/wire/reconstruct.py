@@ -26,7 +26,7 @@ from logrecv.wire.calls import (
     readText,
 )
 from logrecv.wire.numbers import integerText
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 
 #: The longest path, in characters.  No system has longer paths.  A client can
 #: build a long path by repeating one text.

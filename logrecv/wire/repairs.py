@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from logrecv.record import JSONValue
 from logrecv.wire.numbers import readNumber
-from logrecv.wire.pickled.machine import Call
+from logrecv.wire.pickled.placeholders import Call
 from logrecv.wire.reconstruct import underlying
 from logrecv.wire.values import LARGEST_INTEGER, SMALLEST_INTEGER, Converter
 

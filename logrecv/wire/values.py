@@ -18,7 +18,7 @@ from msgspec.json import encode
 from logrecv.record import JSONValue
 from logrecv.wire.calls import Opaque, Pairs, nameOf
 from logrecv.wire.numbers import integerText
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.reconstruct import unfold
 
 #: The greatest depth of a converted value, in containers.  Each level takes

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import JSONValue, Origin, Record
 from logrecv.wire.attributes import makeRecord
 from logrecv.wire.pickled import machine as pickles
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.values import Converter
 
 #: The length of the payload that the tests' values come in, in bytes, unless

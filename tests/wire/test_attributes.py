@@ -26,7 +26,7 @@ from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms import decode as forms
 from logrecv.wire.pickled import machine as pickles
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 from tests.wire.samples import ORIGIN, SIZE, STOCK, FieldTestCase, make
 
 CAPTURES = Path(__file__).parent.parent / "data" / "wire"

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.wire import literals, messages, values
 from logrecv.wire.attributes import makeRecord
 from logrecv.wire.messages import mergeMessage
-from logrecv.wire.pickled.machine import Global
+from logrecv.wire.pickled.placeholders import Global
 from tests.wire.samples import ORIGIN, SIZE, make
 
 

@@ -4,7 +4,7 @@ Tests of L{logrecv.wire.repairs}.
 
 from __future__ import annotations
 
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 from tests.wire.samples import FieldTestCase, subclassed
 
 

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.record import JSONValue
 from logrecv.wire import calls, numbers, reconstruct, values
 from logrecv.wire.pickled import machine as pickles
-from logrecv.wire.pickled.machine import Call, Global
+from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.reconstruct import underlying
 from logrecv.wire.values import Converter
 from tests.wire.samples import SIZE, Colour, FormsTestCase, Plain, converted, sent
