@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from logrecv.reasons import NOT_A_RECORD
 from logrecv.record import JSONValue, Origin, Record
+from logrecv.schema import STANDARD, Kind, ofKind
 from logrecv.wire.errors import WireError
 from logrecv.wire.messages import MERGE_ERRORS, checkPlain, mergeMessage
 from logrecv.wire.pickled.attributes_fast import hasExtra, stockRecord
@@ -21,28 +22,9 @@ from logrecv.wire.repairs import AttributeReader
 from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import encodable
 
-#: The attributes that become the field of the same name, by the type of the
-#: field.  No other attribute decides the value of the field.
-TEXTS: Final = (
-    "name",
-    "levelname",
-    "pathname",
-    "filename",
-    "module",
-    "funcName",
-    "processName",
-    "threadName",
-    "taskName",
-    "stack_info",
-)
-INTEGERS: Final = ("levelno", "lineno", "process", "thread")
-FLOATS: Final = ("msecs", "relativeCreated")
-
-#: The attributes that are read by rules of their own: see L{_repairedRecord}.
-OTHERS: Final = ("created", "message", "msg", "args", "exc_info", "exc_text")
-
-#: All standard attributes.  Any other attribute is C{extra}.
-STANDARD: Final = frozenset({*TEXTS, *INTEGERS, *FLOATS, *OTHERS})
+_TEXTS: Final = ofKind(Kind.TEXT)
+_INTEGERS: Final = ofKind(Kind.INTEGER)
+_FLOATS: Final = ofKind(Kind.FLOAT)
 
 #: The attributes that are never C{extra}, whatever their values: see L{_isOdd}.
 _NEVER_EXTRA: Final = STANDARD - {"exc_info"}
@@ -70,7 +52,7 @@ def makeRecord(attributes: dict[str, object], origin: Origin, size: int) -> Reco
     Make a record of the attributes that a client sent.
 
     @param attributes: The attributes by name: plain data and the placeholders
-        of L{logrecv.wire.pickled.machine}.  Is not changed.
+        of L{logrecv.wire.pickled.placeholders}.  Is not changed.
     @param origin: Where the attributes came from.
     @param size: The length of the payload that the attributes came in, in bytes.
         The bounds of the record are in proportion to the length.
@@ -98,9 +80,9 @@ def _repairedRecord(
     reader = AttributeReader(attributes, size)
     # The order of these lines is the order of the names in C{repaired}.
     message = _message(reader, size)
-    values: dict[str, Any] = {name: reader.text(name) for name in TEXTS}
-    values.update((name, reader.integer(name)) for name in INTEGERS)
-    values.update((name, reader.finite(name)) for name in FLOATS)
+    values: dict[str, Any] = {name: reader.text(name) for name in _TEXTS}
+    values.update((name, reader.integer(name)) for name in _INTEGERS)
+    values.update((name, reader.finite(name)) for name in _FLOATS)
     created, time = _created(reader)
     _completeLevel(values)
     return Record(

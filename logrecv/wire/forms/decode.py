@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from logrecv.reasons import MALFORMED, TOO_COMPLEX
+from logrecv.schema import ATTRIBUTES, Kind
 from logrecv.wire.errors import WireError
 
 #: The most fields that a form may have.  A record has 23 attributes, and further
@@ -60,24 +61,27 @@ def _arguments(text: str) -> object:
     return None if text in ("None", "()") else text
 
 
-#: The reader of each standard attribute that is not always text.  An attribute
-#: that no handler sends as L{None} may well be the text C{None}.
-READERS: Final[dict[str, Callable[[str], object]]] = {
-    "args": _arguments,
-    "created": _float,
-    "exc_info": _textOrNone,
-    "exc_text": _textOrNone,
-    "funcName": _textOrNone,
-    "levelno": _integer,
-    "lineno": _integer,
-    "msecs": _float,
-    "process": _integerOrNone,
-    "processName": _textOrNone,
-    "relativeCreated": _float,
-    "stack_info": _textOrNone,
-    "taskName": _textOrNone,
-    "thread": _integerOrNone,
-    "threadName": _textOrNone,
+#: The reader of a kind of attribute: of an attribute that handlers always send, and
+#: of an attribute that handlers may send as L{None}.  Without a reader the attribute
+#: stays text: an attribute that no handler sends as L{None} may well be the text
+#: C{None}.
+_READERS_OF_KIND: Final[
+    dict[Kind, tuple[Callable[[str], object] | None, Callable[[str], object]]]
+] = {
+    Kind.TEXT: (None, _textOrNone),
+    Kind.INTEGER: (_integer, _integerOrNone),
+    Kind.FLOAT: (_float, _float),
+    Kind.TIME: (_float, _float),
+    Kind.MESSAGE: (None, _textOrNone),
+    Kind.ARGUMENTS: (None, _arguments),
+    Kind.EXCEPTION: (None, _textOrNone),
+}
+
+#: The reader of each standard attribute that is not always text.
+READERS: Final = {
+    attribute.name: reader
+    for attribute in ATTRIBUTES
+    if (reader := _READERS_OF_KIND[attribute.kind][attribute.isOptional])
 }
 
 

@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Final
 
 from logrecv.record import JSONValue, Origin, Record
-from logrecv.wire.attributes import STANDARD, makeRecord
+from logrecv.schema import STANDARD
+from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.decode import FIELDS, parseForm, unquote
 from logrecv.wire.messages import MERGE_ERRORS, mergeMessage

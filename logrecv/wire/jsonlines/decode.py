@@ -14,7 +14,8 @@ from msgspec.json import Decoder, encode
 
 from logrecv.reasons import MALFORMED, TOO_COMPLEX
 from logrecv.record import Origin, Record
-from logrecv.wire.attributes import STANDARD, makeRecord
+from logrecv.schema import STANDARD
+from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.jsonlines.fast import PlainRecord, parsePlain, stampAll
 from logrecv.wire.jsonlines.forwarded import readForwarded

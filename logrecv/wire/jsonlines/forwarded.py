@@ -15,6 +15,7 @@ from msgspec import ValidationError, convert
 from msgspec.json import encode
 
 from logrecv.record import Origin, Record
+from logrecv.schema import Kind, ofKind
 from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import LARGEST_INTEGER, SMALLEST_INTEGER
 
@@ -27,17 +28,7 @@ HOPS: Final = 32
 PEER_LENGTH: Final = 255
 
 #: The fields that are numbers.
-NUMBERS: Final = (
-    "created",
-    "msecs",
-    "relativeCreated",
-    "levelno",
-    "lineno",
-    "process",
-    "thread",
-)
-
-_numbersOf: Final = attrgetter(*NUMBERS)
+_numbersOf: Final = attrgetter(*ofKind(Kind.INTEGER, Kind.FLOAT, Kind.TIME))
 
 _VIAS: Final = ("tcp", "udp", "http", "json")
 

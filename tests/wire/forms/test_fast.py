@@ -15,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.formats.json import encodeJSON
 from logrecv.record import Origin, Record
-from logrecv.wire.attributes import STANDARD, makeRecord
+from logrecv.schema import STANDARD
+from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms import fast
 from logrecv.wire.forms.decode import FIELDS, parseForm
