@@ -22,7 +22,7 @@ from zope.interface import implementer
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description
 from logrecv.interfaces import IOutputParser, IRecordSink
-from logrecv.outputs.factory import OutputContext
+from logrecv.outputs.context import OutputContext
 from logrecv.record import Record
 
 

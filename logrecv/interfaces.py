@@ -13,7 +13,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from logrecv.counters import QuarantineTally
     from logrecv.descriptions import Description
-    from logrecv.outputs.factory import OutputContext
+    from logrecv.outputs.context import OutputContext
     from logrecv.record import Origin, Record
 
 

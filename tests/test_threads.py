@@ -87,7 +87,7 @@ from logrecv.formats.json import encodeJSON
 from logrecv import threads
 from logrecv.outputs import writers
 from logrecv.outputs.queue import sink as queue
-from logrecv.outputs.factory import StandardOutput
+from logrecv.outputs.context import StandardOutput
 from logrecv.outputs.stdout import StreamWriter
 from logrecv.testing import makeRecord
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from attrs import define, field
 from twisted.python.failure import Failure
 
-from logrecv.formats import Format
-from logrecv.outputs.queue.store import PART_RECORDS, EncodedPart
+from logrecv.formats.text import Format
+from logrecv.outputs.chunk import PART_RECORDS, EncodedPart
 from logrecv.record import Record
 
 

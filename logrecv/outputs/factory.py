@@ -5,128 +5,22 @@ takes is put around it.
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, BinaryIO, Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from attrs import define, field, frozen
-from twisted.plugin import IPlugin, getPlugins
-from twisted.python.reflect import namedAny
-from zope.interface import implementer
+from attrs import define, field
+from twisted.plugin import getPlugins
 
 from logrecv.counters import OutputTally
 from logrecv.dedup import SeenBatches
-from logrecv.descriptions import Description, DescriptionError, mapped
-from logrecv.formats import Format
-from logrecv.formats.text import makeText
+from logrecv.descriptions import Description, DescriptionError
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
+from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.encoding import Encoders
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
-from logrecv.quarantine.null import NullQuarantine
-
-#: The keywords that every kind of output takes.
-COMMON_KEYWORDS: Final = ("level", "logger")
-
-
-def takeFormat(
-    description: Description, formats: Mapping[str, Format], default: str
-) -> Format:
-    """
-    Take the keywords C{format=} and C{text=}; the latter is a template for the
-    format C{text} and chooses it.
-
-    @param formats: The formats to choose from, C{text} among them.
-    @param default: The name of the one that is used where none is chosen.
-    @raise DescriptionError: One of them cannot be used, or both not together.
-    """
-    chosen = description.takeKeyword("format", mapped(formats), None)
-    template = description.takeKeyword("text", makeText, None)
-    if template is None:
-        return chosen or formats[default]
-    if chosen not in (None, formats["text"]):
-        raise DescriptionError("text= is a template for format=text only")
-    return template
-
-
-@frozen(eq=False)
-class StandardOutput:
-    """
-    The standard output of the process, taken before a runner replaces it.
-
-    @ivar stream: The unbuffered binary stream.
-    @ivar terminal: Whether a person is looking.
-    """
-
-    stream: BinaryIO
-    terminal: bool
-
-    @classmethod
-    def ofProcess(cls) -> StandardOutput:
-        """
-        Take the standard output of this process, as it is now.
-        """
-        stream = sys.stdout
-        try:
-            descriptor = stream.fileno()
-        except (AttributeError, OSError, ValueError):
-            # A process that was started without one has None.
-            buffer = getattr(stream, "buffer", None)
-            return cls(buffer or open(os.devnull, "wb", buffering=0), False)
-        return cls(open(descriptor, "wb", buffering=0, closefd=False), stream.isatty())
-
-
-@frozen(eq=False)
-class OutputContext:
-    """
-    What a sink may use of the process that it is in.
-
-    @ivar reactor: The reactor.
-    @ivar tally: Where the sink counts what becomes of its records: each record
-        that L{IRecordSink.deliver} took is delivered, queued or dropped.
-    @ivar standardOutput: Standard output.
-    @ivar paths: The files that other outputs of the process write to; a sink
-        adds its own.
-    @ivar quarantine: Keeps records that can never be delivered.
-    @ivar batches: Remembers the batches that were taken.
-    @ivar group: What the process shares with others: a sink that writes where
-        theirs do needs a lock of it.
-    @ivar spools: The directories that were named for spools; a sink adds its own.
-    @ivar encoders: What makes bytes of batches for sinks that write the same.
-    """
-
-    reactor: Any
-    tally: OutputTally
-    standardOutput: StandardOutput
-    paths: set[str] = field(factory=set)
-    quarantine: IQuarantine = field(factory=NullQuarantine)
-    batches: SeenBatches = field(factory=SeenBatches)
-    group: WorkerGroup = field(factory=WorkerGroup)
-    spools: list[str] = field(factory=list)
-    encoders: Encoders = field(factory=Encoders)
-
-
-@implementer(IPlugin, IOutputParser)
-@frozen(eq=False)
-class LazyOutputParser:
-    """
-    A kind of output whose code is imported only where it is used, so that the
-    plugin file costs other programs nothing.
-
-    @ivar kind: The kind.
-    @ivar function: The full name of a function that takes what
-        L{IOutputParser.parse} takes and returns what it returns.
-    """
-
-    kind: str
-    function: str
-
-    def parse(self, description: Description, context: OutputContext) -> Any:
-        """
-        See L{IOutputParser.parse}.
-        """
-        return namedAny(self.function)(description, context)
+from logrecv.outputs.keywords import COMMON_KEYWORDS
+from logrecv.quarantine.service import NullQuarantine
 
 
 @define(eq=False)

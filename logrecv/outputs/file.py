@@ -14,7 +14,7 @@ from logrecv.formats.json import encodeJSON
 from logrecv.formats.text import makeText
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat
+from logrecv.outputs.context import OutputContext, queueFromKeywords, storageFormat
 from logrecv.outputs.files.archive import (
     BackgroundArchive,
     takeCompression,
@@ -30,8 +30,8 @@ from logrecv.outputs.files.rotation import (
     takeSchedule,
 )
 from logrecv.outputs.files.writer import DEFAULT_MODE, SYNC_DELAYS, FileWriter
-from logrecv.outputs.queue.sink import KEYWORDS, WRITE_SIZE, QueuedSink
-from logrecv.outputs.spool.spool import queueFromKeywords, storageFormat
+from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS, takeFormat
+from logrecv.outputs.queue.sink import WRITE_SIZE, QueuedSink
 from logrecv.outputs.writers import ThreadedWriter, coalesceDelay
 from logrecv.threads import ThreadExecutor
 
@@ -120,7 +120,7 @@ def parseFile(description: Description, context: OutputContext) -> IRecordSink:
     capacity, store = queueFromKeywords(
         description, context, "pause", storageFormat(encode)
     )
-    description.finish((*KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
+    description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
     _claim(path, real, context.paths)
     lock = context.group.lock()
     writer = FileWriter(path, mode, delay, rotation, clock, lock)

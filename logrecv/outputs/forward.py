@@ -31,10 +31,9 @@ from zope.interface import implementer
 from logrecv.backoff import Backoff
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import OutputContext
+from logrecv.outputs.chunk import Chunk
+from logrecv.outputs.context import OutputContext, queueFromKeywords
 from logrecv.outputs.queue.sink import QueuedSink
-from logrecv.outputs.queue.store import Chunk
-from logrecv.outputs.spool.spool import queueFromKeywords
 from logrecv.outputs.writers import IWriter
 from logrecv.record import JSONValue, PickledBatch, Record
 from logrecv.wire.framing import frame

@@ -12,12 +12,12 @@ from logrecv.backoff import Backoff
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.formats.json import encodeJSON
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext
+from logrecv.outputs.chunk import PART_RECORDS
+from logrecv.outputs.context import OutputContext, queueFromKeywords
 from logrecv.outputs.http.client import HTTPClient
 from logrecv.outputs.http.writer import BATCH_SIZE, HTTPWriter
-from logrecv.outputs.queue.sink import KEYWORDS, QueuedSink
-from logrecv.outputs.queue.store import PART_RECORDS
-from logrecv.outputs.spool.spool import queueFromKeywords
+from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
+from logrecv.outputs.queue.sink import QueuedSink
 
 #: The keywords that only this kind takes.
 HTTP_KEYWORDS: Final = ("path", "ca", "cert", "key", "user", "password-file")
@@ -41,7 +41,7 @@ def parseForwardHTTP(description: Description, context: OutputContext) -> IRecor
     places = [_takePlace(description, scheme)]
     while description.positional:
         places.append(_takePlace(description, scheme))
-    description.finish((*KEYWORDS, *COMMON_KEYWORDS, *HTTP_KEYWORDS))
+    description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, *HTTP_KEYWORDS))
     urls = [(place, f"{scheme}://{place}{path}".encode("ascii")) for place in places]
     writer = HTTPWriter(
         HTTPClient.make(reactor, contextFactory, credentials),

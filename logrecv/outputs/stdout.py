@@ -17,9 +17,9 @@ from logrecv.formats.json import encodeJSON
 from logrecv.formats.pretty import makePretty
 from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import COMMON_KEYWORDS, OutputContext, takeFormat
-from logrecv.outputs.queue.sink import KEYWORDS, WRITE_SIZE, QueuedSink
-from logrecv.outputs.spool.spool import queueFromKeywords, storageFormat
+from logrecv.outputs.context import OutputContext, queueFromKeywords, storageFormat
+from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS, takeFormat
+from logrecv.outputs.queue.sink import WRITE_SIZE, QueuedSink
 from logrecv.outputs.writers import (
     IBlockingWriter,
     PermanentFailure,
@@ -108,7 +108,7 @@ def parseStdout(description: Description, context: OutputContext) -> IRecordSink
     thread = ThreadExecutor(context.reactor, context.tally.output)
     stream = StreamWriter(output.stream, context.group.lock())
     writer = ThreadedWriter(stream, thread, coalesceDelay(capacity.limit))
-    description.finish((*KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
+    description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
     return QueuedSink(
         encode,
         writer,

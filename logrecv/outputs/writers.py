@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
-from logrecv.outputs.queue.store import Chunk
+from logrecv.outputs.chunk import Chunk
 from logrecv.threads import ISerialExecutor
 
 #: Seconds that a small write in a thread is made to take, and the bytes that one

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.formats.json import encodeJSON
+from logrecv.formats.text import encodeJSON
+from logrecv.outputs.chunk import PART_RECORDS
 from logrecv.outputs.encoding import BatchEncoder, Encoders
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.queue.sink import QueuedSink
-from logrecv.outputs.queue.store import PART_RECORDS
 from logrecv.record import Record
 from logrecv.testing import makeRecord
 

@@ -5,9 +5,6 @@ Tests for L{logrecv.outputs.factory}.
 from __future__ import annotations
 
 import io
-import os
-import sys
-import tempfile
 
 from attrs import define
 from twisted.internet.task import Clock
@@ -17,13 +14,10 @@ from zope.interface.verify import verifyObject
 
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.interfaces import IOutputParser, IRecordSink, IReopenable
-from logrecv.outputs.factory import (
-    LazyOutputParser,
-    OutputContext,
-    OutputFactory,
-    StandardOutput,
-)
+from logrecv.outputs.context import OutputContext, StandardOutput
+from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.filter import FilteredSink
+from logrecv.outputs.plugin import LazyOutputParser
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.testing import MemorySink, makeRecord
 
@@ -177,44 +171,3 @@ class StockKindsTests(SynchronousTestCase):
         """
         error = self.assertRaises(DescriptionError, self.factory.make, "stdout:x=1")
         self.assertIn("format=, full=, level=, logger=, queue=, spool=", str(error))
-
-
-class StandardOutputTests(SynchronousTestCase):
-    """
-    L{StandardOutput}.
-    """
-
-    def test_ofProcess(self) -> None:
-        """
-        It writes, unbuffered, to what C{sys.stdout} wrote to, also after that
-        was replaced.
-        """
-        file = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self.addCleanup(file.close)
-        self.patch(sys, "stdout", file)
-        output = StandardOutput.ofProcess()
-        self.patch(sys, "stdout", None)
-        output.stream.write(b"a\n")
-        self.assertEqual(os.pread(file.fileno(), 10, 0), b"a\n")
-        self.assertFalse(output.terminal)
-
-    def test_terminal(self) -> None:
-        """
-        It knows a terminal.
-        """
-        master, terminal = os.openpty()
-        self.addCleanup(os.close, master)
-        file = open(terminal, "w")  # noqa: SIM115
-        self.addCleanup(file.close)
-        self.patch(sys, "stdout", file)
-        self.assertTrue(StandardOutput.ofProcess().terminal)
-
-    def test_replaced(self) -> None:
-        """
-        What is no file serves too.
-        """
-        stream = io.TextIOWrapper(io.BytesIO())
-        self.patch(sys, "stdout", stream)
-        output = StandardOutput.ofProcess()
-        self.assertIs(output.stream, stream.buffer)
-        self.assertFalse(output.terminal)

@@ -24,7 +24,7 @@ from logrecv.descriptions import Description, DescriptionError, quote
 from logrecv.formats.json import encodeJSON
 from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink, IReopenable
-from logrecv.outputs.factory import OutputContext, StandardOutput
+from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.file import parseFile
 from logrecv.outputs.files.archive import BackgroundArchive
 from logrecv.outputs.files.rotation import (

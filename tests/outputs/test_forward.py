@@ -27,7 +27,7 @@ from zope.interface.verify import verifyObject
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import OutputContext, StandardOutput
+from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.forward import (
     MAX_CONNECT_DELAY,
     WRITE_SIZE,

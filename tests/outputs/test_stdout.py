@@ -21,7 +21,7 @@ from logrecv.formats.json import encodeJSON
 from logrecv.formats.pretty import makePretty
 from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import OutputContext, StandardOutput
+from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.stdout import StreamWriter, parseStdout
 from logrecv.outputs.writers import IBlockingWriter, PermanentFailure

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.outputs import writers
-from logrecv.outputs.queue.store import Chunk
+from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.stdout import StreamWriter
 from logrecv.outputs.writers import ThreadedWriter
 from tests.outputs.queue.test_sink import DirectRunner

@@ -5,7 +5,7 @@ What logrecv adds to C{twistd} and C{twist}, and its kinds of endpoint and outpu
 from twisted.application.service import ServiceMaker
 
 from logrecv.inputs.mtls import MutualTLSParser
-from logrecv.outputs.factory import LazyOutputParser
+from logrecv.outputs.plugin import LazyOutputParser
 
 receiver = ServiceMaker(
     "logrecv",

@@ -18,8 +18,8 @@ from zope.interface import implementer
 
 from logrecv.backoff import Backoff
 from logrecv.interfaces import IQuarantine
+from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.http.client import HTTPClient, Response
-from logrecv.outputs.queue.store import Chunk
 from logrecv.outputs.writers import IWriter, RetryLater
 from logrecv.reasons import REFUSED
 from logrecv.record import Origin

@@ -1,7 +1,7 @@
 """
 The queue of an output: what lets each output go at its own pace.
 
-A L{QueuedSink} keeps encoded records in a L{Store} and gives them to an
+A L{QueuedSink} keeps encoded records in a L{IStore} and gives them to an
 L{IWriter}, one write at a time; what was taken while a write ran goes out with
 the next one.  Writers that block run in a thread of their own: see
 L{logrecv.threads}.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar, Final
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
@@ -21,18 +21,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from logrecv.counters import OutputTally
-from logrecv.descriptions import Description, choice, sizeInBytes
-from logrecv.formats import Format
-from logrecv.group import WorkerGroup
+from logrecv.formats.text import Format
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.outputs.chunk import Chunk, EncodedPart, totals
 from logrecv.outputs.encoding import BatchEncoder
-from logrecv.outputs.queue.store import (
-    Chunk,
-    EncodedPart,
-    MemoryStore,
-    Store,
-    StoreFull,
-)
+from logrecv.outputs.queue.capacity import Capacity
+from logrecv.outputs.queue.store import IStore, MemoryStore, StoreFull
 from logrecv.outputs.writers import IWriter, PermanentFailure, RetryLater
 from logrecv.reasons import (
     CLOSED,
@@ -44,13 +38,6 @@ from logrecv.reasons import (
     UNENCODABLE,
 )
 from logrecv.record import Record
-
-#: The keywords that L{logrecv.outputs.spool.spool.queueFromKeywords} takes.
-KEYWORDS: Final = ("queue", "full", "spool", "spool-limit")
-
-#: Bytes of encoded records that an output holds at most, unless C{queue=} says
-#: otherwise (16M).
-DEFAULT_LIMIT: Final = 16 * 1024 * 1024
 
 #: Bytes that are written in one go, at most.  Joining the batches copies them,
 #: and nothing of a write is done before all of it is.
@@ -68,37 +55,6 @@ STOP_TIMEOUT: Final = 1.0
 
 #: Seconds that it then gives its writer to close.
 CLOSE_TIMEOUT: Final = 1.0
-
-
-@frozen
-class Capacity:
-    """
-    How much a queue holds, and what happens when that is not enough.
-
-    @ivar limit: Bytes of encoded records, those that are being written
-        included.
-    @ivar pauses: Whether to be under pressure when full, instead of dropping.
-    @ivar reserve: Bytes of encoded records that are held in memory while a
-        spool cannot take them and the inputs are being paused.
-    """
-
-    limit: int = DEFAULT_LIMIT
-    pauses: bool = False
-    reserve: int = DEFAULT_LIMIT
-
-    @classmethod
-    def take(cls, description: Description, full: str, group: WorkerGroup) -> Capacity:
-        """
-        Take the keywords C{queue=} and C{full=}.
-
-        @param full: C{"drop"} or C{"pause"}: what C{full=} is when it is not
-            given.
-        @param group: Tells what part of the limit is this process's.
-        @raise DescriptionError: One of them cannot be used.
-        """
-        limit = description.takeKeyword("queue", sizeInBytes, DEFAULT_LIMIT)
-        chosen = description.takeKeyword("full", choice(["drop", "pause"]), full)
-        return cls(group.portion(limit), chosen == "pause")
 
 
 @implementer(IRecordSink, IReopenable)
@@ -135,8 +91,8 @@ class QueuedSink:
     writer: IWriter
     clock: IReactorTime
     tally: OutputTally
-    capacity: Capacity = Capacity()
-    store: Store = field(factory=MemoryStore)
+    capacity: Capacity = field(factory=Capacity)
+    store: IStore = field(factory=MemoryStore)
     writeSize: int = WRITE_SIZE
     writeCount: int = WRITE_COUNT
     retryDelay: float = RETRY_DELAY
@@ -261,7 +217,7 @@ class QueuedSink:
         """
         Put a batch into the queue, and make room for it or refuse it.
         """
-        size, count = _sum(parts)
+        size, count = totals(parts)
         held = self.store.size
         if self.capacity.pauses and held and held + size > 2 * self.capacity.limit:
             self._drop(count)
@@ -316,7 +272,7 @@ class QueuedSink:
         Keep a batch for which the store has no room, while inputs are being
         paused.
         """
-        reserved = sum(_sum(each)[0] for each in self._unstored)
+        reserved = sum(totals(each)[0] for each in self._unstored)
         if not self.capacity.pauses or reserved + size > self.capacity.reserve:
             self._drop(count)
             return
@@ -415,7 +371,7 @@ class QueuedSink:
         """
         Count what a store has lost by itself: a spool can be damaged.
         """
-        unstored = sum(_sum(each)[1] for each in self._unstored)
+        unstored = sum(totals(each)[1] for each in self._unstored)
         missing = self.tally.queued - unstored - self.store.count
         if missing:
             self.tally.drop(DAMAGED, missing)
@@ -551,14 +507,3 @@ class QueuedSink:
             return True
         halted = self._stuck or self._gone or (self._stopping and not self._running)
         return self.store.durable and halted
-
-
-def _sum(parts: Sequence[EncodedPart]) -> tuple[int, int]:
-    """
-    @return: The bytes, and the records.
-    """
-    size = records = 0
-    for data, count in parts:
-        size += len(data)
-        records += count
-    return size, records

@@ -1,6 +1,7 @@
 """
-Where an output holds its records until they are written: in memory, or, where
-it has a spool, in L{logrecv.outputs.spool.spool}.
+The stores of queues: where encoded records wait until they are written.
+
+A store is in memory, or it is a spool: see L{logrecv.outputs.spool.spool}.
 """
 
 from __future__ import annotations
@@ -8,119 +9,83 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from secrets import token_hex
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, field
+from zope.interface import Attribute, Interface, implementer
 
-#: Encoded records, and how many they are.
-EncodedPart: TypeAlias = tuple[bytes, int]
-
-#: Records that one part holds at most.  It is what a receiver can get twice
-#: when its sender is killed.
-PART_RECORDS: Final = 500
+from logrecv.outputs.chunk import Chunk, EncodedPart
 
 
 class StoreFull(OSError):
     """
-    Something could not be stored, and might be later.  Nothing of it was.
+    The store has no room now, and may have room later.  Nothing was changed.
     """
 
 
-@frozen(eq=False)
-class Chunk:
+class IStore(Interface):
     """
-    What goes out with one write.
-
-    @ivar id: Its name, which no other chunk has or will have.
-    @ivar first: The number of the first of the parts that it is made of,
-        counted as they are taken.
-    @ivar last: The number of the last.
-    @ivar count: How many records.
-    @ivar data: The records, encoded.
+    A store of encoded records, in the order in which they came.
     """
 
-    id: str
-    first: int
-    last: int
-    count: int
-    data: bytes
+    durable: bool = Attribute("C{True} if the records outlive the process.")
+    size: int = Attribute("The bytes in the store, the chunk in flight included.")
+    count: int = Attribute("The records in the store, the chunk in flight included.")
+    last: int = Attribute("The number of the newest part.")
 
-
-class Store(Protocol):
-    """
-    Holds encoded records in the order in which they came.
-
-    @ivar durable: Whether what it holds outlives the process.
-    @ivar size: Bytes that it holds, those of the chunk that is out included.
-    @ivar count: Records that it holds, likewise.
-    @ivar last: The number of the newest part.
-    """
-
-    @property
-    def durable(self) -> bool: ...
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def count(self) -> int: ...
-
-    @property
-    def last(self) -> int: ...
-
-    def open(self) -> None:
+    def open() -> None:
         """
-        Get ready.  Called once, before anything else.
+        Open the store.  Called once, before any other method.
 
-        @raise OSError: What is needed cannot be had.
+        @raise OSError: The store cannot be opened.
         """
 
-    def append(self, parts: Sequence[EncodedPart]) -> None:
+    def append(parts: Sequence[EncodedPart]) -> None:
         """
-        Take records: all of the parts or none.
+        Store some parts: all of them or none.
 
-        @raise NoRoom: None.
-        """
-
-    def next(self, size: int, count: int) -> Chunk | None:
-        """
-        Tell what to write next.  It is the same until L{done} is called, and
-        where the store is durable, the same after a restart.
-
-        @param size: Bytes to write at most, unless one part is more.
-        @param count: Records to write at most, likewise.
-        @return: L{None} if nothing is held.
+        @raise StoreFull: None was stored.
         """
 
-    def done(self) -> None:
+    def next(size: int, count: int) -> Chunk | None:
         """
-        Let go of what L{next} told last: it is written.
+        Get the chunk to be written next, which is in flight from now on.  The
+        chunk stays the same until L{done} is called; where the store is
+        durable, also after a restart.
+
+        @param size: Bytes in the chunk, at most, unless a single part is more.
+        @param count: Records in the chunk, at most, unless a single part has
+            more.
+        @return: The chunk; L{None} if the store is empty.
         """
 
-    def dropOldest(self) -> int:
+    def done() -> None:
         """
-        Let go of the oldest part that is neither out nor the newest.
-
-        @return: How many records were in it; 0 if there is none.
-        @raise NoRoom: It cannot be done now.
+        Remove the chunk in flight, which is written.
         """
 
-    def first(self) -> int | None:
+    def dropOldest() -> int:
         """
-        Tell the number of the oldest part that is held; L{None} if there is
-        none.
+        Remove the oldest part, unless the part is in flight or the newest.
+
+        @return: The number of records in the part; 0 if none was removed.
+        @raise StoreFull: The part cannot be removed now.
         """
 
-    def close(self) -> None:
+    def first() -> int | None:
         """
-        Let go of everything.  A store that is not durable forgets what it
-        holds.
+        Get the number of the oldest part; L{None} if the store is empty.
+        """
+
+    def close() -> None:
+        """
+        Close the store.  A store that is not durable is empty after that.
         """
 
 
 class _Numbered(NamedTuple):
     """
-    A part, and its number.
+    A part and its number.
     """
 
     number: int
@@ -128,10 +93,11 @@ class _Numbered(NamedTuple):
     records: int
 
 
+@implementer(IStore)
 @define(eq=False)
 class MemoryStore:
     """
-    Holds records in memory.
+    A store in memory.
     """
 
     durable: bool = field(default=False, init=False)
@@ -139,18 +105,16 @@ class MemoryStore:
     count: int = field(default=0, init=False)
     last: int = field(default=0, init=False)
     _waiting: deque[_Numbered] = field(factory=deque, init=False)
-    _out: Chunk | None = field(default=None, init=False)
+    _inFlight: Chunk | None = field(default=None, init=False)
+    #: The beginning of the names of its chunks.
     _name: str = field(factory=lambda: token_hex(8), init=False)
 
     def open(self) -> None:
         """
-        See L{Store.open}.
+        Do nothing: memory is always open.
         """
 
     def append(self, parts: Sequence[EncodedPart]) -> None:
-        """
-        See L{Store.append}.
-        """
         for data, count in parts:
             self.last += 1
             self._waiting.append(_Numbered(self.last, data, count))
@@ -158,12 +122,9 @@ class MemoryStore:
             self.count += count
 
     def next(self, size: int, count: int) -> Chunk | None:
-        """
-        See L{Store.next}.
-        """
-        if self._out is None and self._waiting:
-            self._out = self._gather(size, count)
-        return self._out
+        if self._inFlight is None and self._waiting:
+            self._inFlight = self._gather(size, count)
+        return self._inFlight
 
     def _gather(self, size: int, count: int) -> Chunk:
         last = first = self._waiting.popleft()
@@ -182,18 +143,12 @@ class MemoryStore:
         return Chunk(name, first.number, last.number, records, b"".join(pieces))
 
     def done(self) -> None:
-        """
-        See L{Store.done}.
-        """
-        if self._out is not None:
-            self.size -= len(self._out.data)
-            self.count -= self._out.count
-            self._out = None
+        if self._inFlight is not None:
+            self.size -= len(self._inFlight.data)
+            self.count -= self._inFlight.count
+            self._inFlight = None
 
     def dropOldest(self) -> int:
-        """
-        See L{Store.dropOldest}.
-        """
         if len(self._waiting) < 2:
             return 0
         oldest = self._waiting.popleft()
@@ -202,17 +157,11 @@ class MemoryStore:
         return oldest.records
 
     def first(self) -> int | None:
-        """
-        See L{Store.first}.
-        """
-        if self._out is not None:
-            return self._out.first
+        if self._inFlight is not None:
+            return self._inFlight.first
         return self._waiting[0].number if self._waiting else None
 
     def close(self) -> None:
-        """
-        See L{Store.close}.
-        """
         self._waiting.clear()
-        self._out = None
+        self._inFlight = None
         self.size = self.count = 0

@@ -16,16 +16,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from logrecv.counters import OutputTally
-from logrecv.descriptions import Description, DescriptionError
-from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.files.writer import FileWriter
+from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import (
     CLOSE_TIMEOUT,
-    DEFAULT_LIMIT,
     RETRY_DELAY,
     STOP_TIMEOUT,
-    Capacity,
     QueuedSink,
 )
 from logrecv.outputs.stdout import StreamWriter
@@ -572,44 +569,6 @@ class ReopenTests(QueueTestCase):
         runner.runAll()
         self.assertEqual(Path(self.path + ".1").read_text(), "a\n")
         self.assertEqual(self.written(), "b\n")
-
-
-class CapacityTests(SynchronousTestCase):
-    """
-    The keywords C{queue=} and C{full=}.
-    """
-
-    def take(self, text: str, full: str = "drop") -> Capacity:
-        return Capacity.take(Description.fromText(text), full, WorkerGroup())
-
-    def test_default(self) -> None:
-        """
-        A queue holds 16 MiB, and does when full what its output's default is.
-        """
-        self.assertEqual(self.take("x"), Capacity(DEFAULT_LIMIT, False))
-        self.assertEqual(DEFAULT_LIMIT, 16 << 20)
-        self.assertEqual(self.take("x", "pause"), Capacity(DEFAULT_LIMIT, True))
-
-    def test_given(self) -> None:
-        """
-        What is given is used.
-        """
-        capacity = self.take("x:queue=512K:full=pause")
-        self.assertEqual(capacity, Capacity(512 * 1024, True))
-        self.assertEqual(self.take("x:full=drop", "pause").pauses, False)
-
-    def test_refused(self) -> None:
-        """
-        What is neither a size nor one of the words is refused in one line.
-        """
-        for text, message in [
-            ("x:queue=much", "queue=much: a size is a number of bytes, or such as"),
-            ("x:queue=0", "queue=0: a size is"),
-            ("x:full=wait", "full=wait: must be one of drop, pause"),
-        ]:
-            error = self.assertRaises(DescriptionError, self.take, text)
-            self.assertIn(message, str(error))
-            self.assertNotIn("\n", str(error))
 
 
 def captureWarnings(

@@ -11,25 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import OutputTally
-from logrecv.descriptions import Description, DescriptionError
-from logrecv.outputs.factory import OutputContext, StandardOutput
+from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.files.writer import FileWriter
-from logrecv.outputs.queue.sink import DEFAULT_LIMIT, RETRY_DELAY, Capacity, QueuedSink
-from logrecv.outputs.queue.store import Chunk, MemoryStore, StoreFull
+from logrecv.outputs.queue.capacity import Capacity
+from logrecv.outputs.queue.sink import RETRY_DELAY, QueuedSink
+from logrecv.outputs.queue.store import StoreFull
 from logrecv.outputs.spool.database import CorruptSpool, InFlight, Row
 from logrecv.outputs.spool.recovery import DamagedDatabase, WriteAheadLog
-from logrecv.outputs.spool.spool import (
-    DEFAULT_LIMIT as SPOOL_LIMIT,
-)
-from logrecv.outputs.spool.spool import (
-    SYNC_INTERVAL,
-    Spool,
-    queueFromKeywords,
-)
+from logrecv.outputs.spool.spool import SYNC_INTERVAL, Spool
 from logrecv.outputs.writers import ThreadedWriter
 from tests.outputs.queue.test_sink import (
     DirectRunner,
@@ -650,60 +642,3 @@ class SinkTests(SpoolTestCase):
         sink = self.makeSink(DirectRunner())
         self.assertTally(restored=3, queued=0, delivered=2, dropped={"damaged": 1})
         self.successResultOf(sink.stop())
-
-
-class TakeStoreTests(SynchronousTestCase):
-    """
-    The keywords C{spool=} and C{spool-limit=}.
-    """
-
-    def setUp(self) -> None:
-        self.context = OutputContext(
-            MemoryReactorClock(),
-            OutputTally("1-file"),
-            StandardOutput(open(os.devnull, "wb"), False),  # noqa: SIM115
-        )
-        self.addCleanup(self.context.standardOutput.stream.close)
-
-    def take(self, text: str) -> Any:
-        return queueFromKeywords(Description.fromText(text), self.context, "drop")
-
-    def test_none(self) -> None:
-        """
-        Without a spool records are in memory.
-        """
-        capacity, store = self.take("x:full=pause")
-        self.assertEqual(capacity, Capacity(DEFAULT_LIMIT, True))
-        self.assertIsInstance(store, MemoryStore)
-
-    def test_given(self) -> None:
-        """
-        With one, its limit is 1 GiB or what is given; nothing is made before
-        the service starts.
-        """
-        directory = self.mktemp()
-        capacity, store = self.take(f"x:spool={directory}:queue=1M")
-        self.assertEqual(capacity, Capacity(SPOOL_LIMIT, False, 1 << 20))
-        self.assertEqual(store.directory, os.path.abspath(directory))
-        self.assertFalse(os.path.exists(directory))
-        capacity, _ = self.take(f"x:spool={directory}2:spool-limit=5M")
-        self.assertEqual(capacity.limit, 5 << 20)
-
-    def test_refused(self) -> None:
-        """
-        What cannot be used is refused in one line.
-        """
-        taken = self.mktemp()
-        self.take(f"x:spool={taken}")
-        file = self.mktemp()
-        Path(file).touch()
-        for text, message in [
-            ("x:spool-limit=5M", "spool-limit= is for a spool; give spool=DIR too"),
-            ("x:spool=a:spool-limit=x", "spool-limit=x: a size is"),
-            (f"x:spool={file}", "it is not a directory"),
-            (f"x:spool={file}2/y", "there is no directory"),
-            (f"x:spool=./{taken}", "another output has its spool in"),
-        ]:
-            error = self.assertRaises(DescriptionError, self.take, text)
-            self.assertIn(message, str(error))
-            self.assertNotIn("\n", str(error))

@@ -1,0 +1,136 @@
+"""
+The context of an output: the parts of the process that the output may use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, BinaryIO
+
+from attrs import field, frozen
+
+from logrecv.counters import OutputTally
+from logrecv.dedup import SeenBatches
+from logrecv.descriptions import Description, DescriptionError, sizeInBytes
+from logrecv.formats.text import Format, encodeJSON
+from logrecv.group import WorkerGroup
+from logrecv.interfaces import IQuarantine
+from logrecv.outputs.encoding import Encoders
+from logrecv.outputs.queue.capacity import Capacity
+from logrecv.outputs.queue.store import IStore, MemoryStore
+from logrecv.outputs.spool.spool import DEFAULT_LIMIT as SPOOL_LIMIT
+from logrecv.outputs.spool.spool import FILE, Spool
+from logrecv.quarantine.service import NullQuarantine, usableDirectory
+from logrecv.threads import ThreadExecutor
+
+
+@frozen(eq=False)
+class StandardOutput:
+    """
+    The standard output of the process, taken before a runner replaces it.
+
+    @ivar stream: The unbuffered binary stream.
+    @ivar terminal: C{True} if the stream is a terminal, with a person before it.
+    """
+
+    stream: BinaryIO
+    terminal: bool
+
+    @classmethod
+    def ofProcess(cls) -> StandardOutput:
+        """
+        Take the standard output of this process, as it is now.
+        """
+        stream = sys.stdout
+        try:
+            descriptor = stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            # In a process that was started without a standard output, it is None.
+            buffer = getattr(stream, "buffer", None)
+            return cls(buffer or open(os.devnull, "wb", buffering=0), False)
+        return cls(open(descriptor, "wb", buffering=0, closefd=False), stream.isatty())
+
+
+@frozen(eq=False)
+class OutputContext:
+    """
+    What a sink may use of the process that it is in.
+
+    @ivar reactor: The reactor.
+    @ivar tally: Where the sink counts what becomes of its records: each record
+        that L{IRecordSink.deliver} took is delivered, queued or dropped.
+    @ivar standardOutput: Standard output.
+    @ivar paths: The files that other outputs of the process write to; a sink
+        adds its own.
+    @ivar quarantine: Keeps records that can never be delivered.
+    @ivar batches: Remembers the batches that were taken.
+    @ivar group: What the process shares with others: a sink that writes where
+        theirs do needs a lock of it.
+    @ivar spools: The directories that were named for spools; a sink adds its own.
+    @ivar encoders: What makes bytes of batches for sinks that write the same.
+    """
+
+    reactor: Any
+    tally: OutputTally
+    standardOutput: StandardOutput
+    paths: set[str] = field(factory=set)
+    quarantine: IQuarantine = field(factory=NullQuarantine)
+    batches: SeenBatches = field(factory=SeenBatches)
+    group: WorkerGroup = field(factory=WorkerGroup)
+    spools: list[str] = field(factory=list)
+    encoders: Encoders = field(factory=Encoders)
+
+
+def storageFormat(encode: Format) -> str:
+    """
+    Name a format as spools name it.
+
+    @return: A key of L{logrecv.outputs.spool.database.FORMS}.
+    """
+    return "json" if encode is encodeJSON else "text"
+
+
+def queueFromKeywords(
+    description: Description,
+    context: OutputContext,
+    full: str,
+    storage: str = "json",
+) -> tuple[Capacity, IStore]:
+    """
+    Take the keywords C{queue=}, C{full=}, C{spool=} and C{spool-limit=} of a
+    description.
+
+    @param full: The default of C{full=}.
+    @param storage: The format of the records: a key of
+        L{logrecv.outputs.spool.database.FORMS}.
+    @return: The capacity of the queue, and its store.
+    @raise DescriptionError: The value of a keyword cannot be used.
+    """
+    capacity = Capacity.take(description, full, context.group)
+    directory = description.takeKeyword("spool", usableDirectory, None)
+    limit = description.takeKeyword("spool-limit", sizeInBytes, None)
+    if directory is None:
+        if limit is not None:
+            raise DescriptionError("spool-limit= is for a spool; give spool=DIR too")
+        return capacity, MemoryStore()
+    file = os.path.join(os.path.realpath(directory), FILE)
+    if file in context.paths:
+        raise DescriptionError(
+            f"another output has its spool in {directory}; give each its own"
+        )
+    context.paths.add(file)
+    context.spools.append(directory)
+    group = context.group
+    output = context.tally.output
+    return (
+        Capacity(group.portion(limit or SPOOL_LIMIT), capacity.pauses, capacity.limit),
+        Spool(
+            group.spool(directory),
+            storage,
+            output,
+            context.reactor,
+            ThreadExecutor(context.reactor, f"{output} spool"),
+            context.batches,
+        ),
+    )
