@@ -1,9 +1,9 @@
 """
-A sink of one's own: it counts the records of each logger.
+A sink of your own: it counts the records of each logger.
 
-This file is also a kind of output.  What makes it one is an object that provides
-C{IOutputParser} in a module of the package C{twisted.plugins}; with a copy of
-this file as C{twisted/plugins/count_output.py} somewhere on the Python path,
+This file is also a kind of output, since it has an object that provides
+C{IOutputParser}.  Copy the file to C{twisted/plugins/count_output.py} somewhere
+on the Python path.  Then
 
     logrecv --output count:every=100
 
@@ -21,8 +21,7 @@ from zope.interface import implementer
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description
-from logrecv.interfaces import IOutputParser, IRecordSink
-from logrecv.outputs.context import OutputContext
+from logrecv.interfaces import IOutputContext, IOutputParser, IRecordSink
 from logrecv.record import Record
 
 
@@ -32,8 +31,8 @@ class CountingSink:
     """
     Counts records and prints the counts.
 
-    @ivar tally: Where the service counts what became of the records.
-    @ivar every: After how many records the counts are printed.
+    @ivar tally: Where the sink counts the records as delivered.
+    @ivar every: The number of records after which the counts are printed.
     """
 
     tally: OutputTally
@@ -42,12 +41,12 @@ class CountingSink:
 
     def start(self) -> None:
         """
-        See L{IRecordSink.start}.  Nothing is to be opened.
+        Do nothing: there is nothing to open.
         """
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         """
-        See L{IRecordSink.deliver}.  Neither blocks nor raises.
+        Count the records of a batch.
         """
         for record in batch:
             self._counts[record.name or "(no name)"] += 1
@@ -58,13 +57,13 @@ class CountingSink:
 
     def flush(self) -> Deferred[None]:
         """
-        See L{IRecordSink.flush}.  Nothing is held back.
+        Do nothing: the sink holds no records.
         """
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """
-        See L{IRecordSink.stop}.
+        Print the counts for the last time.
         """
         self._print()
         return succeed(None)
@@ -77,7 +76,7 @@ def positive(text: str) -> int:
     """
     Convert a number for a description.
 
-    @raise ValueError: It is none; the user reads what this says.
+    @raise ValueError: The text is no such number.  The user reads the message.
     """
     if not text.isdigit() or int(text) == 0:
         raise ValueError("must be a number from 1 on")
@@ -92,9 +91,9 @@ class CountParser:
 
     kind = "count"
 
-    def parse(self, description: Description, context: OutputContext) -> IRecordSink:
+    def parse(self, description: Description, context: IOutputContext) -> IRecordSink:
         """
-        See L{IOutputParser.parse}.
+        Make a sink.
         """
         every = description.takeKeyword("every", positive, 1000)
         return CountingSink(context.tally, every)

@@ -1,116 +1,175 @@
 """
-The two seams of logrecv: where records go, and how a place is described.
+The interfaces of logrecv: sinks, which take records, and kinds of output, which
+make sinks of descriptions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-if TYPE_CHECKING:
-    from logrecv.counters import QuarantineTally
-    from logrecv.descriptions import Description
-    from logrecv.outputs.context import OutputContext
-    from logrecv.record import Origin, Record
+from logrecv.counters import OutputTally, QuarantineTally
+from logrecv.descriptions import Description
+from logrecv.record import Origin, Record
 
 
 class IRecordSink(Interface):
     """
-    A place that takes records.
+    Takes records.
 
-    Outputs provide it, and so do the fan-out and the filter in front of them:
-    composition is nesting.
+    Outputs provide this interface, and so do the fan-out and the filter in front
+    of outputs: sinks are composed by nesting.
     """
 
     def start() -> None:
         """
-        Get ready: open what is written to, begin to connect.  Called once,
-        before the first batch.
+        Open the place that records are written to, or begin to connect.  Called
+        once, before the first batch.
 
-        @raise OSError: What is needed cannot be had; nothing is started.
+        @raise OSError: The place cannot be opened.  The service does not start.
         """
 
     def deliver(batch: Sequence[Record]) -> Deferred[None] | None:
         """
-        Take a batch of records: those that one read of a client brought.
+        Take a batch of records.
 
-        Neither blocks nor raises.  The batch is taken in any case: what the
-        sink then cannot keep it counts as dropped.
+        Does not block and does not raise.  The sink takes the batch in any case,
+        and counts the records that it cannot keep as dropped.
 
-        @param batch: The records in the order in which they came; at least one.
-            The sink changes neither the sequence nor the records.
-        @return: L{None} while there is room for more.  Under pressure, a
-            L{Deferred} that fires with L{None} when there is room again; until
-            then, who can pause its client should.
+        @param batch: The records of one read from a client, in the order in which
+            they came; at least one.  The sink changes neither the sequence nor
+            the records.
+        @return: C{None} while the sink has room.  Under back-pressure, a
+            L{Deferred} that fires with C{None} when the sink has room again.
+            Until then, an input that can pause its client pauses the client.
         """
 
     def flush() -> Deferred[None]:
         """
-        Hand on what is held back.
+        Write the records that the sink holds.
 
-        @return: A L{Deferred} that fires with L{None} when everything that was
-            taken before this call is delivered or dropped.
+        @return: A L{Deferred} that fires with C{None} when all records of earlier
+            calls of L{deliver} are delivered or dropped.
         """
 
     def stop() -> Deferred[None]:
         """
-        Hand on what can be handed on at once, count the rest as dropped and
-        let go of everything.  Nothing is delivered to a sink after this.
+        Write the records that can be written at once, count the others as dropped
+        and close everything.  L{deliver} is not called after this.
 
-        @return: A L{Deferred} that fires with L{None} when it is done.
+        @return: A L{Deferred} that fires with C{None} when everything is closed.
         """
 
 
 class IReopenable(Interface):
     """
-    A sink that holds something open that SIGHUP asks it to open again.
+    A sink that opens its files again at SIGHUP.
     """
 
     def reopen() -> None:
         """
-        Open again what may have been moved away since.  Does not raise: a
-        failure is logged and what was open stays in use.
-        """
-
-
-class IOutputParser(Interface):
-    """
-    A kind of output, as a Twisted plugin: it makes sinks of descriptions.
-    """
-
-    kind: str = Attribute("The first word of the descriptions that it takes.")
-
-    def parse(description: Description, context: OutputContext) -> IRecordSink:
-        """
-        Make the sink that a description describes.
-
-        @param description: The description; the parser takes from it what it
-            knows, and what is left over after that is refused by the caller.
-        @param context: What the sink may use of the process it is in.
-        @return: The sink, not started.
-        @raise logrecv.descriptions.DescriptionError: The description cannot be
-            used.
+        Open again each file that may have been moved away.  Does not raise: an
+        error is logged, and the open file stays in use.
         """
 
 
 class IQuarantine(Interface):
     """
-    A place for payloads that cannot be taken, until somebody looks at them.
+    Keeps payloads that cannot be taken, until somebody looks at them.
     """
 
-    tally: QuarantineTally = Attribute("What became of what was given.")
+    tally: QuarantineTally = Attribute("Counts the payloads, kept and dropped.")
 
     def keep(payload: bytes, reason: str, origin: Origin) -> None:
         """
-        Keep a payload, if there is room.  Neither blocks nor raises.
+        Keep a payload, if there is room.  Does not block and does not raise.
 
-        @param payload: A pickle, form or JSON, whole.
-        @param reason: Why it could not be taken: a short name out of a fixed
-            set.
-        @param origin: When it came, from whom, and which way, which tells what
-            it is.  For a record that a receiver further on has refused for
-            good: when it did so, C{"json"}, and the name of that receiver.
+        @param payload: A whole pickle, form or JSON.
+        @param reason: The reason why the payload cannot be taken: one of
+            L{logrecv.reasons}.
+        @param origin: The time, the way and the sender of the payload.  The way
+            tells the kind of payload.  For a record that a receiver further on
+            has refused for good: the time of that, C{"json"}, and the name of
+            the receiver.
+        """
+
+
+class IStandardOutput(Interface):
+    """
+    The standard output of the process, taken before a runner replaced
+    C{sys.stdout}.
+    """
+
+    stream: BinaryIO = Attribute("The unbuffered binary stream.")
+    terminal: bool = Attribute("C{True} if the stream is a terminal.")
+
+
+class IOutputContext(Interface):
+    """
+    The parts of the process that an output may use.
+    """
+
+    reactor: Any = Attribute("The reactor.")
+    tally: OutputTally = Attribute(
+        """
+        The counters of the output.  The sink counts each record that it has taken
+        as queued, and later as delivered or dropped.
+        """
+    )
+    standardOutput: IStandardOutput = Attribute("The standard output.")
+    quarantine: IQuarantine = Attribute("Keeps records that can never be delivered.")
+
+    def makeQueuedSink(
+        description: Description,
+        encode: Callable[[Sequence[Record]], bytes],
+        writer: Any,
+        *,
+        full: str = "drop",
+        keywords: Sequence[str] = (),
+        storage: str | None = None,
+        **settings: Any,
+    ) -> IRecordSink:
+        """
+        Make a sink with a queue between the inputs and a writer.  The user chooses
+        the queue with the keywords C{queue=}, C{full=}, C{spool=} and
+        C{spool-limit=} of the description.
+
+        @param description: The description, of which everything else was taken.
+        @param encode: The format: makes bytes of records.
+        @param writer: An L{IWriter<logrecv.outputs.writers.IWriter>}; or an
+            L{IBlockingWriter<logrecv.outputs.writers.IBlockingWriter>}, which
+            gets a thread of its own.
+        @param full: The default of C{full=}: C{"drop"} or C{"pause"}.
+        @param keywords: The keywords of this kind of output, for the error
+            message that refuses an unknown keyword.
+        @param storage: The name of the format in a spool; by default
+            C{"json"} or C{"text"}.  A spool is not read with another format than
+            that in which it was written.
+        @param settings: C{writeSize}, C{writeCount} and C{retryDelay} of
+            L{QueuedSink<logrecv.outputs.queue.sink.QueuedSink>}.
+        @raise logrecv.descriptions.DescriptionError: The description cannot be
+            used.
+        """
+
+
+class IOutputParser(Interface):
+    """
+    A kind of output, as a Twisted plugin: makes sinks of descriptions.
+    """
+
+    kind: str = Attribute("The first word of the descriptions.")
+
+    def parse(description: Description, context: IOutputContext) -> IRecordSink:
+        """
+        Make the sink that a description describes.
+
+        @param description: The description.  The parser takes the parts that it
+            knows; the caller refuses the description if a part is left.
+        @param context: The parts of the process that the sink may use.
+        @return: The sink, not started.
+        @raise logrecv.descriptions.DescriptionError: The description cannot be
+            used.
         """

@@ -8,7 +8,6 @@ cannot disagree with the contract.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from msgspec import Struct, ValidationError, field
@@ -105,17 +104,3 @@ class Record(Struct, omit_defaults=True):
     received: Origin = field(default_factory=_missing)
     hops: list[Origin] | None = None
     repaired: list[str] | None = None
-
-
-class PickledBatch(list[Record]):
-    """
-    Records that came as pickles.
-
-    @ivar payloads: Those, in their order, where all are as stock handlers write
-        them: nothing but data, of which nothing was merged or repaired.  They can
-        be sent on as they are.  L{None} otherwise.
-    """
-
-    __slots__ = ("payloads",)
-
-    payloads: Sequence[bytes] | None

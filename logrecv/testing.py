@@ -1,9 +1,9 @@
 """
-For tests: sinks that can be looked into, records, and the bytes that the stock
-handlers send.
+Helpers for tests: sinks that keep what they get, records, and the bytes that the
+stock handlers send.
 
-The bytes are made by the handlers of the C{logging.handlers} of the Python that
-runs the test, so they are what a client of that version sends.
+The bytes are made by the C{logging.handlers} of the Python that runs the test, so
+they are the bytes that a client of that version sends.
 """
 
 from __future__ import annotations
@@ -29,13 +29,19 @@ CREATED: Final = 1700000000.25
 @define(eq=False)
 class MemorySink:
     """
-    Keeps the records it takes.
+    Keeps the records that it gets::
 
-    @ivar records: The records, in the order in which they came.
-    @ivar batches: The same, in the batches in which they came.
-    @ivar started: How often it was started.
-    @ivar flushed: How often it was flushed.
-    @ivar stopped: How often it was stopped.
+        >>> from logrecv.testing import MemorySink, makeRecord
+        >>> sink = MemorySink()
+        >>> sink.deliver([makeRecord("a"), makeRecord("b")])
+        >>> [record.message for record in sink.records]
+        ['a', 'b']
+
+    @ivar records: The records, in order.
+    @ivar batches: The records, in the batches that they came in.
+    @ivar started: The number of calls of C{start}.
+    @ivar flushed: The number of calls of C{flush}.
+    @ivar stopped: The number of calls of C{stop}.
     """
 
     records: list[Record] = field(factory=list, init=False)
@@ -45,30 +51,18 @@ class MemorySink:
     stopped: int = field(default=0, init=False)
 
     def start(self) -> None:
-        """
-        See L{IRecordSink.start}.
-        """
         self.started += 1
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
-        """
-        See L{IRecordSink.deliver}.
-        """
         self.batches.append(list(batch))
         self.records.extend(batch)
         return None
 
     def flush(self) -> Deferred[None]:
-        """
-        See L{IRecordSink.flush}.
-        """
         self.flushed += 1
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
-        """
-        See L{IRecordSink.stop}.
-        """
         self.stopped += 1
         return succeed(None)
 
@@ -77,11 +71,11 @@ class MemorySink:
 @define(eq=False)
 class FailingSink(MemorySink):
     """
-    Fails at whatever it is asked to do, which a sink must not: for tests of
-    what is in front of it.
+    Raises in every method, which a sink must not do.  For tests of the code in
+    front of a sink.
 
-    @ivar error: What is raised.
-    @ivar lost: How many records it was given.
+    @ivar error: The exception to raise.
+    @ivar lost: The number of records that it got.
     """
 
     error: Exception = field(factory=lambda: RuntimeError("this sink always fails"))
@@ -120,18 +114,26 @@ class FailingSink(MemorySink):
 @define(eq=False)
 class BackpressureSink(MemorySink):
     """
-    Takes records and is under pressure until it is told otherwise.
+    Keeps the records that it gets, and is under back-pressure until
+    L{release}::
 
-    @ivar waiting: What callers of L{deliver} were given and has not fired.
+        >>> from logrecv.testing import BackpressureSink, makeRecord
+        >>> sink = BackpressureSink()
+        >>> ready = sink.deliver([makeRecord("a")])
+        >>> ready.called
+        False
+        >>> sink.release()
+        >>> ready.called
+        True
+
+    @ivar waiting: The Deferreds that C{deliver} has returned and that have not
+        fired.
     """
 
     waiting: list[Deferred[None]] = field(factory=list, init=False)
     _pressed: bool = field(default=True, init=False)
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
-        """
-        See L{IRecordSink.deliver}.
-        """
         super().deliver(batch)
         if not self._pressed:
             return None
@@ -141,13 +143,13 @@ class BackpressureSink(MemorySink):
 
     def press(self) -> None:
         """
-        Be under pressure again.
+        Be under back-pressure again.
         """
         self._pressed = True
 
     def release(self) -> None:
         """
-        Be under pressure no longer, and tell everybody who waits for it.
+        Be under back-pressure no longer, and fire the Deferreds.
         """
         self._pressed = False
         waiting, self.waiting = self.waiting, []
@@ -176,11 +178,11 @@ def makeLogRecord(
     msg: object = "hello", *args: object, **attributes: object
 ) -> logging.LogRecord:
     """
-    Make the record of a client.
+    Make a C{LogRecord}, as a client has it.
 
     @param msg: The message, with C{%} directives for C{args}.
     @param attributes: Attributes of the C{LogRecord} that matter to the test,
-        and extra ones, as C{extra=} would add them.
+        and extras, as C{extra=} would add them.
     """
     record = logging.LogRecord(
         "app", logging.INFO, "/srv/app/main.py", 7, msg, args, None, "main"
@@ -193,22 +195,23 @@ def makeLogRecord(
 
 def makeFrame(record: logging.LogRecord | None = None, **attributes: Any) -> bytes:
     """
-    Make what C{SocketHandler} writes to its connection for one record, and
-    C{DatagramHandler} sends as one datagram: the length, then the pickle.
+    Make the frame of one record: the length, then the pickle.
+    C{SocketHandler} writes it to its connection, and C{DatagramHandler} sends it
+    as one datagram.
 
     @param record: The record; made of C{attributes} if it is left out.
-    @param attributes: As L{makeLogRecord} takes them, C{msg} among them.
+    @param attributes: The arguments of L{makeLogRecord}, C{msg} among them.
     """
     return SocketHandler("", None).makePickle(record or makeLogRecord(**attributes))
 
 
-#: What C{DatagramHandler} sends for one record.
+#: Makes the datagram that C{DatagramHandler} sends for one record.
 makeDatagram = makeFrame
 
 
 def makePickle(record: logging.LogRecord | None = None, **attributes: Any) -> bytes:
     """
-    Make the pickle in a frame: the frame without its length.
+    Make the pickle of one record: its frame without the length.
 
     The parameters are those of L{makeFrame}.
     """
@@ -217,8 +220,8 @@ def makePickle(record: logging.LogRecord | None = None, **attributes: Any) -> by
 
 def makeForm(record: logging.LogRecord | None = None, **attributes: Any) -> bytes:
     """
-    Make what C{HTTPHandler} sends for one record: the query string of a GET
-    request, or the body of a POST.
+    Make the form of one record: the query string of a GET request of
+    C{HTTPHandler}, or the body of a POST request.
 
     The parameters are those of L{makeFrame}.
     """

@@ -1,5 +1,5 @@
 """
-Functions that block, and the thread that they run in.
+Functions that block, and the thread that runs them.
 """
 
 from __future__ import annotations
@@ -7,44 +7,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
 
 
-class ISerialExecutor(Protocol):
+class ISerialExecutor(Interface):
     """
     Runs functions that block, one after the other.
     """
 
-    def run(self, function: Callable[[], None]) -> Deferred[None]:
+    def run(function: Callable[[], None]) -> Deferred[None]:
         """
-        Run a function after those that were given before.
+        Run a function after all functions of earlier calls.
 
-        @return: A L{Deferred} that fires with what became of it.
-        """
-
-    def end(self) -> None:
-        """
-        Take no more functions.
+        @return: A L{Deferred} that fires with C{None} when the function has
+            returned, and fails with the exception that the function raised.
         """
 
+    def end() -> None:
+        """
+        Take no more functions, and let go of the thread when all have run.
+        """
 
+
+@implementer(ISerialExecutor)
 @define(eq=False)
 class ThreadExecutor:
     """
-    Runs functions in a thread of its own that the end of the process does not
-    wait for.  (It does wait for the threads of a reactor's pool, and one of
-    them that writes to a pipe which nobody reads would keep it for ever.)
+    Runs functions in a thread of its own.  The end of the process does not wait
+    for that thread.  It does wait for the threads of a reactor's pool, where a
+    write to a pipe that nobody reads would keep the process for ever.
 
-    @ivar reactor: Fires the Deferreds, in its thread.
+    @ivar reactor: Fires the Deferreds, in its own thread.
     @ivar name: The name of the thread.
-    @ivar housekeeping: Called in the thread after each function: does what is due
-        meanwhile, does not raise, and returns the seconds after which it is to
-        be called again if there is no function until then; L{None} for never.
+    @ivar housekeeping: Called in the thread after each function, to do the work
+        that is due.  It does not raise.  It returns the seconds until it is to be
+        called again, if no function comes before; C{None} for never.
     """
 
     reactor: IReactorFromThreads
@@ -56,9 +58,6 @@ class ThreadExecutor:
     )
 
     def run(self, function: Callable[[], None]) -> Deferred[None]:
-        """
-        See L{ISerialExecutor.run}.
-        """
         if self._thread is None:
             self._thread = Thread(target=self._work, name=self.name, daemon=True)
             self._thread.start()
@@ -67,9 +66,6 @@ class ThreadExecutor:
         return done
 
     def end(self) -> None:
-        """
-        See L{ISerialExecutor.end}.
-        """
         self._tasks.put(None)
 
     def _work(self) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv.batch import Batch
 from logrecv.intake import Backpressure, Intake
-from logrecv.record import PickledBatch, Record
+from logrecv.record import Record
 from logrecv.testing import BackpressureSink, MemorySink, makeForm, makePickle
 from logrecv.wire.errors import WireError
 
@@ -68,8 +69,7 @@ class IntakeTests(SynchronousTestCase):
             self.intake.framesReceived(sent, "p")
         self.intake.datagramsReceived(stock, "p")
         found = [
-            each.payloads if isinstance(each, PickledBatch) else "none"
-            for each in batches
+            each.payloads if isinstance(each, Batch) else "none" for each in batches
         ]
         self.assertEqual(found, [stock, None, None, None, stock])
 

@@ -1,5 +1,6 @@
 """
-Encoded records on their way to a writer.
+Encoded records on their way from a batch to a writer: parts, which go into a
+queue, and chunks, which come out of it.
 """
 
 from __future__ import annotations
@@ -7,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from attrs import frozen
+from attrs import define, field, frozen
+from twisted.python.failure import Failure
+
+from logrecv.batch import Batch
+from logrecv.formats.text import Format
 
 #: Encoded records, and the number of the records.
 EncodedPart: TypeAlias = tuple[bytes, int]
@@ -48,3 +53,55 @@ class Chunk:
     last: int
     count: int
     data: bytes
+
+
+@define(eq=False)
+class Encoded:
+    """
+    The parts of an encoded batch.
+
+    @ivar parts: The parts.
+    @ivar unencodable: The number of records that the format cannot encode.
+    @ivar failure: The reason for the first of these; C{None} if there is none.
+    """
+
+    parts: list[EncodedPart] = field(factory=list)
+    unencodable: int = 0
+    failure: Failure | None = None
+
+    @classmethod
+    def fromBatch(cls, batch: Batch, encode: Format, size: int) -> Encoded:
+        """
+        Encode a batch.  A record that the format cannot encode costs the others
+        nothing.
+
+        @param size: Bytes in one part, at most, unless it is a single record.
+        """
+        encoded = cls()
+        if len(batch) <= PART_RECORDS:
+            encoded._add(batch, encode, size)
+            return encoded
+        for start in range(0, len(batch), PART_RECORDS):
+            part = batch.part(start, min(start + PART_RECORDS, len(batch)))
+            encoded._add(part, encode, size)
+        return encoded
+
+    def _add(self, batch: Batch, encode: Format, size: int) -> None:
+        """
+        Encode a batch as one part, and where that cannot be, by halves.
+        """
+        count = len(batch)
+        try:
+            data = batch.encode(encode)
+        except Exception:
+            if count == 1:
+                self.unencodable += 1
+                self.failure = self.failure or Failure()
+                return
+        else:
+            if len(data) <= size or count == 1:
+                self.parts.append((data, count))
+                return
+        middle = count // 2
+        self._add(batch.part(0, middle), encode, size)
+        self._add(batch.part(middle, count), encode, size)

@@ -6,25 +6,35 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any, BinaryIO, cast
 
 from attrs import field, frozen
+from zope.interface import implementer
 
 from logrecv.counters import OutputTally
 from logrecv.dedup import SeenBatches
 from logrecv.descriptions import Description, DescriptionError, sizeInBytes
 from logrecv.formats.text import Format, encodeJSON
 from logrecv.group import WorkerGroup
-from logrecv.interfaces import IQuarantine
-from logrecv.outputs.encoding import Encoders
+from logrecv.interfaces import IOutputContext, IQuarantine, IStandardOutput
+from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
 from logrecv.outputs.queue.capacity import Capacity
+from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.queue.store import IStore, MemoryStore
 from logrecv.outputs.spool.spool import DEFAULT_LIMIT as SPOOL_LIMIT
 from logrecv.outputs.spool.spool import FILE, Spool
+from logrecv.outputs.writers import (
+    IBlockingWriter,
+    IWriter,
+    ThreadedWriter,
+    coalesceDelay,
+)
 from logrecv.quarantine.service import NullQuarantine, usableDirectory
 from logrecv.threads import ThreadExecutor
 
 
+@implementer(IStandardOutput)
 @frozen(eq=False)
 class StandardOutput:
     """
@@ -52,23 +62,24 @@ class StandardOutput:
         return cls(open(descriptor, "wb", buffering=0, closefd=False), stream.isatty())
 
 
+@implementer(IOutputContext)
 @frozen(eq=False)
 class OutputContext:
     """
-    What a sink may use of the process that it is in.
+    The parts of the process that an output may use.
+
+    Plugins use the attributes of L{IOutputContext}; the others are for the kinds
+    of output that come with logrecv.
 
     @ivar reactor: The reactor.
-    @ivar tally: Where the sink counts what becomes of its records: each record
-        that L{IRecordSink.deliver} took is delivered, queued or dropped.
-    @ivar standardOutput: Standard output.
-    @ivar paths: The files that other outputs of the process write to; a sink
-        adds its own.
+    @ivar tally: The counters of the output.
+    @ivar standardOutput: The standard output.
+    @ivar paths: The absolute paths of the files that outputs of this process
+        write to.  An output adds its own.
     @ivar quarantine: Keeps records that can never be delivered.
-    @ivar batches: Remembers the batches that were taken.
-    @ivar group: What the process shares with others: a sink that writes where
-        theirs do needs a lock of it.
-    @ivar spools: The directories that were named for spools; a sink adds its own.
-    @ivar encoders: What makes bytes of batches for sinks that write the same.
+    @ivar batches: Remembers the names of batches that came over HTTP.
+    @ivar group: The processes that serve together with this one.
+    @ivar spools: The directories of C{spool=}.  An output adds its own.
     """
 
     reactor: Any
@@ -79,7 +90,36 @@ class OutputContext:
     batches: SeenBatches = field(factory=SeenBatches)
     group: WorkerGroup = field(factory=WorkerGroup)
     spools: list[str] = field(factory=list)
-    encoders: Encoders = field(factory=Encoders)
+
+    def makeQueuedSink(
+        self,
+        description: Description,
+        encode: Format,
+        writer: IWriter | IBlockingWriter,
+        *,
+        full: str = "drop",
+        keywords: Sequence[str] = (),
+        storage: str | None = None,
+        **settings: Any,
+    ) -> QueuedSink:
+        capacity, store = queueFromKeywords(
+            description, self, full, storage or storageFormat(encode)
+        )
+        description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, *keywords))
+        if IBlockingWriter.providedBy(writer):
+            thread = ThreadExecutor(
+                self.reactor, self.tally.output, writer.housekeeping
+            )
+            writer = ThreadedWriter(writer, thread, coalesceDelay(capacity.limit))
+        return QueuedSink(
+            encode,
+            cast(IWriter, writer),
+            self.reactor,
+            self.tally,
+            capacity,
+            store,
+            **settings,
+        )
 
 
 def storageFormat(encode: Format) -> str:

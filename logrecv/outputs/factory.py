@@ -1,6 +1,6 @@
 """
-Outputs from descriptions: the kind's plugin makes the sink, and what every kind
-takes is put around it.
+Outputs from descriptions: the plugin of the kind makes the sink, and the factory
+puts the filter and the guard of every kind around it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from logrecv.descriptions import Description, DescriptionError
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IOutputParser, IQuarantine, IRecordSink
 from logrecv.outputs.context import OutputContext, StandardOutput
-from logrecv.outputs.encoding import Encoders
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
+from logrecv.outputs.guard import guard
 from logrecv.outputs.keywords import COMMON_KEYWORDS
 from logrecv.quarantine.service import NullQuarantine
 
@@ -26,19 +26,26 @@ from logrecv.quarantine.service import NullQuarantine
 @define(eq=False)
 class OutputFactory:
     """
-    Makes outputs of descriptions, numbering them in the order in which they
-    are made.
+    Makes outputs of descriptions, and numbers them in that order::
 
-    @ivar reactor: The reactor that the outputs will use.
-    @ivar standardOutput: The standard output that they will use.
-    @ivar quarantine: The quarantine that they will use.
-    @ivar batches: What they will use to tell what comes again.
-    @ivar group: What they will share with those of other processes.
-    @ivar tallies: The tally of each output made so far.
-    @ivar sinks: The sink of each output made so far, without what every kind
-        has around it; those that provide L{logrecv.interfaces.IReopenable} want
-        to hear of SIGHUP.
-    @ivar spools: The directories that were named for their spools.
+        >>> from twisted.internet import reactor
+        >>> from logrecv.outputs.factory import OutputFactory
+        >>> outputs = OutputFactory(reactor)
+        >>> sink = outputs.make("file:/dev/null:level=WARNING")
+        >>> [tally.output for tally in outputs.tallies]
+        ['1-file']
+
+    @ivar reactor: The reactor of the outputs.
+    @ivar standardOutput: The standard output.
+    @ivar getParsers: Finds the kinds of output: providers of L{IOutputParser}.
+    @ivar quarantine: The quarantine of the outputs.
+    @ivar batches: Remembers the names of batches that came over HTTP.
+    @ivar group: The processes that serve together with this one.
+    @ivar tallies: The tally of each output, in order.
+    @ivar sinks: The sink of each output as the plugin made it, in order.  At
+        SIGHUP, the sinks that provide L{logrecv.interfaces.IReopenable} are
+        opened again.
+    @ivar spools: The directories of C{spool=}.
     """
 
     reactor: Any
@@ -51,14 +58,13 @@ class OutputFactory:
     sinks: list[IRecordSink] = field(factory=list, init=False)
     spools: list[str] = field(factory=list, init=False)
     _paths: set[str] = field(factory=set, init=False)
-    _encoders: Encoders = field(factory=Encoders, init=False)
 
     def make(self, text: str) -> IRecordSink:
         """
         Make an output.
 
-        @param text: Its description.
-        @return: Its sink, not started.
+        @param text: The description of the output.
+        @return: The sink of the output, not started.
         @raise DescriptionError: The description cannot be used.
         """
         description = Description.fromText(text)
@@ -81,11 +87,12 @@ class OutputFactory:
             self.batches,
             self.group,
             self.spools,
-            self._encoders,
         )
         sink: IRecordSink = parser.parse(description, context)
         description.finish(COMMON_KEYWORDS)
         self.tallies.append(tally)
         self.sinks.append(sink)
         conditions = [condition for condition in (level, logger) if condition]
-        return FilteredSink(sink, tally, conditions) if conditions else sink
+        if conditions:
+            sink = FilteredSink(sink, tally, conditions)
+        return guard(sink, tally)

@@ -14,7 +14,7 @@ from logrecv.formats.json import encodeJSON
 from logrecv.formats.text import makeText
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.context import OutputContext, queueFromKeywords, storageFormat
+from logrecv.outputs.context import OutputContext
 from logrecv.outputs.files.archive import (
     BackgroundArchive,
     takeCompression,
@@ -30,10 +30,7 @@ from logrecv.outputs.files.rotation import (
     takeSchedule,
 )
 from logrecv.outputs.files.writer import DEFAULT_MODE, SYNC_DELAYS, FileWriter
-from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS, takeFormat
-from logrecv.outputs.queue.sink import WRITE_SIZE, QueuedSink
-from logrecv.outputs.writers import ThreadedWriter, coalesceDelay
-from logrecv.threads import ThreadExecutor
+from logrecv.outputs.keywords import takeFormat
 
 #: The keywords that only files take.
 FILE_KEYWORDS: Final = (
@@ -117,23 +114,13 @@ def parseFile(description: Description, context: OutputContext) -> IRecordSink:
     rotation = _takeRotation(description, real, clock, context.group)
     formats = {"json": encodeJSON, "text": makeText()}
     encode = takeFormat(description, formats, "json")
-    capacity, store = queueFromKeywords(
-        description, context, "pause", storageFormat(encode)
-    )
-    description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, *FILE_KEYWORDS))
-    _claim(path, real, context.paths)
     lock = context.group.lock()
     writer = FileWriter(path, mode, delay, rotation, clock, lock)
-    thread = ThreadExecutor(context.reactor, context.tally.output, writer.housekeeping)
-    return QueuedSink(
-        encode,
-        ThreadedWriter(writer, thread, coalesceDelay(capacity.limit)),
-        context.reactor,
-        context.tally,
-        capacity,
-        store,
-        encoder=context.encoders.get(encode, WRITE_SIZE),
+    sink = context.makeQueuedSink(
+        description, encode, writer, full="pause", keywords=FILE_KEYWORDS
     )
+    _claim(path, real, context.paths)
+    return sink
 
 
 def _claim(path: str, real: str, paths: set[str]) -> None:

@@ -1,5 +1,5 @@
 """
-The filter: a sink that lets some records through to another.
+The filter: a sink that lets some of the records through to another sink.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink
 from logrecv.record import Record
 
-#: Whether a record is let through.
+#: Returns C{True} if a filter lets a record through.
 Condition: TypeAlias = Callable[[Record], bool]
 
 #: The levels of the C{logging} documentation, with its synonyms.
@@ -35,11 +36,11 @@ LEVELS: Final = {
 
 def minimumLevel(text: str) -> Condition:
     """
-    Make the condition of C{level=}: that level and above.  A record of which
-    no level is known passes, since nobody said that it is unimportant.
+    Make the condition of C{level=}: records of a level and above.  A record
+    without a level passes, since nobody said that the record is unimportant.
 
-    @param text: The name or number of a level.
-    @raise ValueError: It is neither.
+    @param text: The name or number of the level.
+    @raise ValueError: The text is neither.
     """
     if text.isascii() and text.isdigit():
         minimum = int(text)
@@ -56,11 +57,11 @@ def minimumLevel(text: str) -> Condition:
 
 def loggerGlob(text: str) -> Condition:
     """
-    Make the condition of C{logger=}: loggers whose whole name the pattern
-    matches.
+    Make the condition of C{logger=}: records of loggers whose whole name matches
+    a pattern.
 
-    @param text: A pattern with C{*}, C{?} and C{[…]}.
-    @raise ValueError: It is empty.
+    @param text: The pattern, with C{*}, C{?} and C{[…]}.
+    @raise ValueError: The text is empty.
     """
     if not text:
         raise ValueError("a pattern of logger names is needed, such as app.*")
@@ -76,10 +77,19 @@ def loggerGlob(text: str) -> Condition:
 @frozen(eq=False)
 class FilteredSink:
     """
-    Lets through to a sink the records that meet every condition.
+    Lets records through to a sink if they meet every condition::
+
+        >>> from logrecv.counters import OutputTally
+        >>> from logrecv.outputs.filter import FilteredSink, minimumLevel
+        >>> from logrecv.testing import MemorySink, makeRecord
+        >>> sink, tally = MemorySink(), OutputTally("errors")
+        >>> errors = FilteredSink(sink, tally, [minimumLevel("ERROR")])
+        >>> errors.deliver([makeRecord("a", levelno=40), makeRecord("b", levelno=20)])
+        >>> [record.message for record in sink.records], tally.filtered
+        (['a'], 1)
 
     @ivar sink: The sink behind the filter.
-    @ivar tally: Where records that are kept back are counted.
+    @ivar tally: Counts the records that the filter keeps back.
     @ivar conditions: The conditions.
     """
 
@@ -88,32 +98,17 @@ class FilteredSink:
     conditions: Sequence[Condition]
 
     def start(self) -> None:
-        """
-        See L{IRecordSink.start}.
-        """
         self.sink.start()
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
-        """
-        See L{IRecordSink.deliver}.
-        """
-        passed = batch
+        passed = Batch.of(batch)
         for condition in self.conditions:
-            passed = [record for record in passed if condition(record)]
+            passed = passed.select(condition)
         self.tally.filtered += len(batch) - len(passed)
-        if len(passed) == len(batch):
-            # As it was: it may be more than a sequence.
-            passed = batch
         return self.sink.deliver(passed) if passed else None
 
     def flush(self) -> Deferred[None]:
-        """
-        See L{IRecordSink.flush}.
-        """
         return self.sink.flush()
 
     def stop(self) -> Deferred[None]:
-        """
-        See L{IRecordSink.stop}.
-        """
         return self.sink.stop()

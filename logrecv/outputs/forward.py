@@ -1,18 +1,15 @@
 """
-Forwarding: records go on to another receiver as C{SocketHandler} sends them.
+The output C{forward}: records go on to another receiver, as C{SocketHandler}
+sends them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from datetime import datetime
-from io import BytesIO
-from pickle import Pickler
 from typing import Any, ClassVar, Final, cast
 
 from attrs import define, field
-from twisted.application.internet import ClientService
+from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import ConnectionDone
@@ -28,137 +25,46 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from logrecv.backoff import Backoff
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.chunk import Chunk
-from logrecv.outputs.context import OutputContext, queueFromKeywords
-from logrecv.outputs.queue.sink import QueuedSink
+from logrecv.outputs.context import OutputContext
+from logrecv.outputs.frames import encodeFrames
+from logrecv.outputs.keywords import QUEUE_KEYWORDS
 from logrecv.outputs.writers import IWriter
-from logrecv.record import JSONValue, PickledBatch, Record
-from logrecv.wire.framing import frame
-from logrecv.wire.pickled.encode import FrameEncoder
 
-#: The pickle protocol of C{SocketHandler.makePickle}.
-PICKLE_PROTOCOL: Final = 1
-
-#: The name under which extras go that have the name of a standard attribute.
-EXTRA: Final = "extra"
-
-#: Bytes sent in one go.  A connection that is lost meanwhile makes records of
-#: as many bytes arrive twice at most.
+#: Bytes in one write, at most.  When a connection is lost during a write, records
+#: of as many bytes arrive twice, at most.
 WRITE_SIZE: Final = 64 * 1024
 
-#: Seconds from a lost connection to the first attempt to connect again, and between
-#: attempts, at most.
-FIRST_CONNECT_DELAY: Final = 1.0
-MAX_CONNECT_DELAY: Final = 6.0
+#: Seconds to the first attempt to connect again.  Twisted adds up to one second
+#: of jitter to each delay.
+INITIAL_DELAY: Final = 0.25
 
-#: Seconds from a failed write to the next, which then waits for a connection.
-REWRITE_DELAY: Final = 0.25
-
-
-def makeAttributes(record: Record) -> dict[str, object]:
-    """
-    Make what C{SocketHandler} would send of a record: the attributes of a
-    C{LogRecord} whose message is rendered.
-
-    What the record does not have is L{None}, except for numbers without which
-    the stock C{Handler} and C{Formatter} fail: C{created} and C{msecs} are then
-    those of the reception, and C{levelno} and C{lineno} are 0.
-
-    Extras are attributes like the others.  One that has the name of a standard
-    attribute is sent in a dictionary that is an attribute itself, C{extra}.
-    """
-    created = record.created
-    if created is None:
-        created = datetime.fromisoformat(record.time).timestamp()
-    msecs = record.msecs
-    if msecs is None:
-        msecs = float(int(created * 1000) % 1000)
-    attributes: dict[str, object] = {
-        "name": record.name,
-        "msg": record.message,
-        "args": None,
-        "levelname": record.levelname,
-        "levelno": record.levelno or 0,
-        "pathname": record.pathname,
-        "filename": record.filename,
-        "module": record.module,
-        "exc_info": None,
-        "exc_text": record.exc_text,
-        "stack_info": record.stack_info,
-        "lineno": record.lineno or 0,
-        "funcName": record.funcName,
-        "created": created,
-        "msecs": msecs,
-        "relativeCreated": record.relativeCreated,
-        "thread": record.thread,
-        "threadName": record.threadName,
-        "processName": record.processName,
-        "process": record.process,
-        "taskName": record.taskName,
-    }
-    if record.extra:
-        _addExtra(attributes, {**record.extra})
-    return attributes
-
-
-def _addExtra(attributes: dict[str, object], extra: dict[str, JSONValue]) -> None:
-    reserved = attributes.keys() | {"message", "asctime"}
-    if not reserved.isdisjoint(extra):
-        reserved.add(EXTRA)
-        attributes[EXTRA] = {
-            name: extra.pop(name) for name in list(extra) if name in reserved
-        }
-    attributes.update(extra)
-
-
-def encodeFrames(batch: Sequence[Record]) -> bytes:
-    """
-    Make the bytes that C{SocketHandler} would send of each record, one after
-    the other, save that nothing refers to what was there before: nothing in a
-    record is shared.
-    """
-    if isinstance(batch, PickledBatch) and batch.payloads is not None:
-        # As they came.
-        return b"".join(map(frame, batch.payloads))
-    encode = FrameEncoder().encode
-    return b"".join([encode(record) or _pickledFrame(record) for record in batch])
-
-
-def _pickledFrame(record: Record) -> bytes:
-    """
-    Make the bytes of any record.
-    """
-    buffer = BytesIO()
-    pickler = Pickler(buffer, PICKLE_PROTOCOL)
-    # Without a memo.
-    pickler.fast = True
-    pickler.dump(makeAttributes(record))
-    return frame(buffer.getvalue())
+#: Seconds between two attempts, at most, before the jitter.
+MAX_DELAY: Final = 5.0
 
 
 @implementer(IPullProducer)
 @define(eq=False)
 class ForwardProtocol(Protocol):
     """
-    Sends.  What the receiver may send is not looked at.
+    Sends bytes, and ignores the bytes that the receiver sends.
 
-    A transport asks a pull producer for more whenever it has given everything
-    to the kernel, and that is the one thing it ever tells of what was written.
-    So this is one, for as long as something is being sent.
+    A transport asks a pull producer for more when it has given everything to the
+    kernel.  It tells nothing else of the progress of a write.  So the protocol is
+    a pull producer during each write.
     """
 
     _log: ClassVar[Logger] = Logger()
 
-    #: What is sent when the transport asks for it.
+    #: The bytes to send when the transport asks for more.
     _data: bytes = field(default=b"", init=False)
     _sent: Deferred[None] | None = field(default=None, init=False)
 
     def connectionMade(self) -> None:
         """
-        See L{Protocol.connectionMade}.
+        Have the kernel find out when the receiver is gone.
         """
         tcp = ITCPTransport(self.transport, None)
         if tcp is not None:
@@ -167,17 +73,18 @@ class ForwardProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        See L{Protocol.connectionLost}.
+        Fail the write that is under way.
         """
         self._log.debug("no longer forwarding to {peer}", peer=self._peer())
         self._finish(reason)
 
     def send(self, data: bytes) -> Deferred[None]:
         """
-        Send bytes: one call at a time, while there is a connection.
+        Send bytes.  Called while there is a connection, and not again before the
+        L{Deferred} has fired.
 
-        @return: A L{Deferred} that fires when the transport holds none of them
-            any more, and fails when the connection is lost before.
+        @return: A L{Deferred} that fires when the kernel has taken all the bytes,
+            and fails if the connection is lost before.
         """
         self._data = data
         sent: Deferred[None] = Deferred()
@@ -187,8 +94,8 @@ class ForwardProtocol(Protocol):
 
     def resumeProducing(self) -> None:
         """
-        Write the bytes when they are asked for; when more is asked for, they
-        are gone.
+        Write the bytes at the first call.  At the second call, the kernel has
+        taken all of them.
         """
         if self._data:
             data, self._data = self._data, b""
@@ -198,7 +105,7 @@ class ForwardProtocol(Protocol):
 
     def stopProducing(self) -> None:
         """
-        The connection is lost.
+        Fail the write that is under way: the connection is lost.
         """
         self._finish(Failure(ConnectionDone()))
 
@@ -225,16 +132,16 @@ class ForwardProtocol(Protocol):
 @define(eq=False)
 class EndpointWriter:
     """
-    Writes to whoever listens at an endpoint, and connects again for ever.
+    Writes to a receiver at an endpoint.  Connects again whenever the connection
+    is lost, for ever.
 
-    The stock wire has no acknowledgement.  A write is done when the kernel has
-    taken all of it (with TLS: all but the last 64 KiB); what the receiver then
-    makes of it nobody can know, and what the kernel still had when a connection
-    broke is lost.  A write during which the connection is lost is repeated
-    from its start.
+    Frames are not acknowledged.  A write is done when the kernel has taken all of
+    it (with TLS: all but the last 64 KiB).  The bytes that the kernel has not
+    sent when a connection breaks are lost.  A write during which the connection
+    breaks is repeated from its start.
 
-    @ivar endpoint: Where to connect to.
-    @ivar clock: Tells when to connect again.
+    @ivar endpoint: The endpoint to connect to.
+    @ivar clock: The clock of the delays between attempts.
     """
 
     endpoint: IStreamClientEndpoint
@@ -244,21 +151,16 @@ class EndpointWriter:
     def __attrs_post_init__(self) -> None:
         factory = Factory.forProtocol(ForwardProtocol)
         factory.noisy = False
-        backoff = Backoff(FIRST_CONNECT_DELAY, MAX_CONNECT_DELAY)
-        self._service = ClientService(
-            self.endpoint, factory, backoff.delayAfter, self.clock
-        )
+        policy = backoffPolicy(INITIAL_DELAY, MAX_DELAY)
+        self._service = ClientService(self.endpoint, factory, policy, self.clock)
 
     def open(self) -> None:
         """
-        See L{IWriter.open}.
+        Begin to connect.
         """
         self._service.startService()
 
     def write(self, chunk: Chunk) -> Deferred[int]:
-        """
-        See L{IWriter.write}.
-        """
         return Deferred.fromCoroutine(self._send(chunk.data))
 
     async def _send(self, data: bytes) -> int:
@@ -268,21 +170,19 @@ class EndpointWriter:
 
     def reopen(self) -> None:
         """
-        See L{IWriter.reopen}.
+        Do nothing: a connection has no path to open again.
         """
 
     def close(self) -> Deferred[None]:
-        """
-        See L{IWriter.close}.
-        """
         stopped = maybeDeferred(self._service.stopService)
         return stopped.addCallback(lambda result: None)
 
 
 def _clientEndpoint(description: Description, reactor: object) -> IStreamClientEndpoint:
     """
-    Make an endpoint of everything in a description that is left.
+    Make the endpoint of a client.
 
+    @param description: The parts of the endpoint's description.
     @raise DescriptionError: There is no such endpoint.
     """
     kind = "".join(description.positional[:1]).lower()
@@ -299,7 +199,7 @@ def _clientEndpoint(description: Description, reactor: object) -> IStreamClientE
     return endpoint
 
 
-#: The parts of the endpoints that Twisted itself has.
+#: The parts of Twisted's own endpoints, by kind.
 _PARTS: Final = {
     "": ("HOST", "PORT"),
     "tcp": ("HOST", "PORT"),
@@ -311,9 +211,9 @@ _PARTS: Final = {
 
 def _checkParts(kind: str, description: Description) -> None:
     """
-    Refuse what Twisted would take and then never connect to, and what it would
-    refuse in words that do not help.  A path is made absolute, since a runner
-    may go elsewhere before it starts the service.
+    Refuse an endpoint that Twisted would take and never connect to, or refuse in
+    words that do not help.  Make a path absolute, since a runner may change the
+    working directory before it starts the service.
     """
     names = _PARTS.get(kind)
     if names is None:
@@ -350,18 +250,28 @@ def parseForward(description: Description, context: OutputContext) -> IRecordSin
         from logrecv.outputs.forward_http import parseForwardHTTP
 
         return parseForwardHTTP(description, context)
-    reactor = context.reactor
-    # All that is left after the queue's keywords is the endpoint's.
-    capacity, store = queueFromKeywords(description, context, "drop", "frames")
-    writer = EndpointWriter(_clientEndpoint(description, reactor), reactor)
-    return QueuedSink(
+    writer = EndpointWriter(
+        _clientEndpoint(_takeEndpoint(description), context.reactor), context.reactor
+    )
+    return context.makeQueuedSink(
+        description,
         encodeFrames,
         writer,
-        reactor,
-        context.tally,
-        capacity,
-        store,
+        storage="frames",
         writeSize=WRITE_SIZE,
-        retryDelay=REWRITE_DELAY,
-        encoder=context.encoders.get(encodeFrames, WRITE_SIZE),
+        retryDelay=INITIAL_DELAY,
     )
+
+
+def _takeEndpoint(description: Description) -> Description:
+    """
+    Take the endpoint out of a description: everything but the keywords of the
+    queue.
+    """
+    keywords = description.keywords
+    queue = {k: keywords.pop(k) for k in [*keywords] if k in QUEUE_KEYWORDS}
+    endpoint = Description(
+        description.text, description.kind, description.positional, keywords
+    )
+    description.positional, description.keywords = [], queue
+    return endpoint

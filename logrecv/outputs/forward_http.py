@@ -13,11 +13,9 @@ from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.formats.json import encodeJSON
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.chunk import PART_RECORDS
-from logrecv.outputs.context import OutputContext, queueFromKeywords
+from logrecv.outputs.context import OutputContext
 from logrecv.outputs.http.client import HTTPClient
 from logrecv.outputs.http.writer import BATCH_SIZE, HTTPWriter
-from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
-from logrecv.outputs.queue.sink import QueuedSink
 
 #: The keywords that only this kind takes.
 HTTP_KEYWORDS: Final = ("path", "ca", "cert", "key", "user", "password-file")
@@ -34,14 +32,12 @@ def parseForwardHTTP(description: Description, context: OutputContext) -> IRecor
     """
     reactor = context.reactor
     scheme = description.takePositional("http", str)
-    capacity, store = queueFromKeywords(description, context, full="drop")
     path = description.takeKeyword("path", _path, "/records")
     credentials = _takeCredentials(description)
     contextFactory = _takeTLS(description, scheme)
     places = [_takePlace(description, scheme)]
     while description.positional:
         places.append(_takePlace(description, scheme))
-    description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, *HTTP_KEYWORDS))
     urls = [(place, f"{scheme}://{place}{path}".encode("ascii")) for place in places]
     writer = HTTPWriter(
         HTTPClient.make(reactor, contextFactory, credentials),
@@ -50,16 +46,13 @@ def parseForwardHTTP(description: Description, context: OutputContext) -> IRecor
         reactor,
         context.quarantine,
     )
-    return QueuedSink(
+    return context.makeQueuedSink(
+        description,
         encodeJSON,
         writer,
-        reactor,
-        context.tally,
-        capacity,
-        store,
+        keywords=HTTP_KEYWORDS,
         writeSize=BATCH_SIZE,
         writeCount=PART_RECORDS,
-        encoder=context.encoders.get(encodeJSON, BATCH_SIZE),
     )
 
 

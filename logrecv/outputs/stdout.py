@@ -1,5 +1,5 @@
 """
-Standard output: for people at a terminal, and for whatever a pipe leads to.
+The output C{stdout}: standard output, for people at a terminal and for pipes.
 """
 
 from __future__ import annotations
@@ -17,43 +17,36 @@ from logrecv.formats.json import encodeJSON
 from logrecv.formats.pretty import makePretty
 from logrecv.formats.text import makeText
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.context import OutputContext, queueFromKeywords, storageFormat
-from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS, takeFormat
-from logrecv.outputs.queue.sink import WRITE_SIZE, QueuedSink
-from logrecv.outputs.writers import (
-    IBlockingWriter,
-    PermanentFailure,
-    ThreadedWriter,
-    coalesceDelay,
-)
-from logrecv.threads import ThreadExecutor
+from logrecv.outputs.context import OutputContext
+from logrecv.outputs.keywords import takeFormat
+from logrecv.outputs.writers import IBlockingWriter, PermanentFailure
 
 
 @implementer(IBlockingWriter)
 @define(eq=False)
 class StreamWriter:
     """
-    Writes to a stream that it was given, and that it neither opens nor closes.
+    Writes to a stream that somebody else opens and closes.
 
     @ivar stream: An unbuffered binary stream.
-    @ivar lock: Keeps other processes out while this one writes.
+    @ivar lock: Keeps other processes from writing at the same time.
     """
 
     stream: BinaryIO
     lock: AbstractContextManager[None] = field(factory=nullcontext)
-    #: Bytes of the current write that were written by attempts that failed.
+    #: Bytes of the current data that failed attempts have written.
     _done: int = field(default=0, init=False)
 
     def open(self) -> None:
         """
-        See L{IBlockingWriter.open}.
+        Do nothing: the stream is open.
         """
 
     def write(self, data: bytes) -> None:
         """
-        See L{IBlockingWriter.write}.
+        Write the data of a chunk.
 
-        @raise Gone: Nobody reads the pipe any more.
+        @raise PermanentFailure: The pipe has no reader any more.
         """
         view = memoryview(data)
         with self.lock:
@@ -65,20 +58,26 @@ class StreamWriter:
                         "nobody reads standard output any more"
                     ) from None
                 if written is None:
-                    # Whoever shares the terminal or pipe has made it non-blocking.
+                    # Another process that has the terminal or pipe open made it
+                    # non-blocking.
                     select.select([], [self.stream], [])
                 else:
                     self._done += written
         self._done = 0
 
+    def housekeeping(self) -> None:
+        """
+        Do nothing: all work is done by C{write}.
+        """
+
     def reopen(self) -> None:
         """
-        See L{IBlockingWriter.reopen}.
+        Do nothing: a stream has no path to open again.
         """
 
     def close(self) -> None:
         """
-        See L{IBlockingWriter.close}.
+        Do nothing: somebody else closes the stream.
         """
 
 
@@ -87,9 +86,9 @@ def parseStdout(description: Description, context: OutputContext) -> IRecordSink
     Make the sink of
     C{stdout[:format=pretty|text|json][:text=TEMPLATE][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]}.
 
-    Without a format a person at a terminal gets C{pretty}, and a pipe or file
-    gets C{json}.  There is colour on a terminal only, and not where the
-    environment has C{NO_COLOR} (U{https://no-color.org}).
+    Without a format, the format is C{pretty} on a terminal and C{json} elsewhere.
+    C{pretty} has colour on a terminal only, and not where the environment has
+    C{NO_COLOR} (U{https://no-color.org}).
 
     @raise logrecv.descriptions.DescriptionError: The description cannot be
         used.
@@ -102,19 +101,7 @@ def parseStdout(description: Description, context: OutputContext) -> IRecordSink
         "json": encodeJSON,
     }
     encode = takeFormat(description, formats, "pretty" if output.terminal else "json")
-    capacity, store = queueFromKeywords(
-        description, context, "drop", storageFormat(encode)
-    )
-    thread = ThreadExecutor(context.reactor, context.tally.output)
-    stream = StreamWriter(output.stream, context.group.lock())
-    writer = ThreadedWriter(stream, thread, coalesceDelay(capacity.limit))
-    description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, "format", "text"))
-    return QueuedSink(
-        encode,
-        writer,
-        context.reactor,
-        context.tally,
-        capacity,
-        store,
-        encoder=context.encoders.get(encode, WRITE_SIZE),
+    writer = StreamWriter(output.stream, context.group.lock())
+    return context.makeQueuedSink(
+        description, encode, writer, keywords=("format", "text")
     )

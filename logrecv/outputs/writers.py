@@ -1,6 +1,8 @@
 """
-Writers: an output without its queue; and writers that block, made into writers
-that run in a thread.
+Writers: outputs without their queues.
+
+An L{IWriter} returns Deferreds.  An L{IBlockingWriter} blocks; L{ThreadedWriter}
+makes an L{IWriter} of it, with a thread.
 """
 
 from __future__ import annotations
@@ -16,20 +18,23 @@ from zope.interface import Interface, implementer
 from logrecv.outputs.chunk import Chunk
 from logrecv.threads import ISerialExecutor
 
-#: Seconds that a small write in a thread is made to take, and the bytes that one
-#: has at most.  What comes meanwhile goes out with the next one: to wake a thread,
-#: and to be told by it, takes some 100 us of CPU, as much as thirty records.  Only
-#: who wrote a moment ago waits, and not for longer than a disk may take anyway.
-PAUSE: Final = 0.005
-SMALL: Final = 16 * 1024
+#: Seconds that a small write in a thread takes, at least.  Records that come
+#: meanwhile go out with the next write.  To wake a thread and to hear from it takes
+#: some 100 us of CPU, as much as thirty records (measured).  Only an output that
+#: wrote a moment ago waits, and no longer than a disk may take anyway.
+COALESCE_DELAY: Final = 0.005
 
-#: The least limit of a queue of which writes are made to take that, in bytes.
-_ROOMY: Final = 16 * SMALL
+#: Bytes in a small write, at most.
+SMALL_SIZE: Final = 16 * 1024
+
+#: Bytes in a queue whose small writes are delayed, at least: it has room for what
+#: comes meanwhile.
+_ROOMY_SIZE: Final = 16 * SMALL_SIZE
 
 
 class PermanentFailure(Exception):
     """
-    Nothing that is written will ever arrive: there is no point in trying again.
+    Nothing can ever be written again: there is no point in another attempt.
     """
 
 
@@ -37,12 +42,12 @@ class RetryLater(Exception):
     """
     A write failed, and its writer knows when to try again.
 
-    @ivar delay: Seconds until then.
+    @ivar delay: Seconds until the next attempt.
     """
 
     def __init__(self, problem: str, delay: float) -> None:
         """
-        @param problem: What is wrong, in one line.
+        @param problem: The reason, in one line.
         """
         super().__init__(problem)
         self.delay = delay
@@ -50,83 +55,99 @@ class RetryLater(Exception):
 
 class IWriter(Interface):
     """
-    Writes bytes somewhere, one write at a time.
+    Writes chunks of encoded records somewhere, one write at a time.
     """
 
     def open() -> None:
         """
-        Get ready.  Called once, before anything else.
+        Open the place to write to.  Called once, before any other method.
 
-        @raise OSError: What is needed cannot be had.
+        @raise OSError: The place cannot be opened.
         """
 
     def write(chunk: Chunk) -> Deferred[int]:
         """
-        Write whole records.
+        Write a chunk.
 
-        @param chunk: The records.  After a write that failed comes the same
-            chunk again, until it is written or given up: a writer that wrote a
-            part of it goes on after that part.
-        @return: A L{Deferred} that fires when they are written, with how many
-            of them were refused for good instead, which the writer has set
-            aside.  It fails with L{PermanentFailure} where nothing can ever be written
-            again, with any other exception where that may yet be.
+        @param chunk: The chunk.  After a write that failed, C{write} is called
+            with the same chunk again, until it is written or given up.  A writer
+            that wrote a part of the chunk goes on after that part.
+        @return: A L{Deferred} that fires when the chunk is written, with the
+            number of records in it that were refused for good.  (The writer has
+            put these into the quarantine.)  It fails with L{PermanentFailure}
+            if nothing can ever be written again, with L{RetryLater} if the
+            writer knows when to try again, and with any other exception if it
+            does not.
         """
 
     def reopen() -> None:
         """
-        Open again, between two writes, what may have been moved away.  Does not
-        raise: a failure is logged and what was open stays in use.  A writer
-        that holds nothing of the kind does nothing.
+        Open again, between two writes, a place that may have been moved away.
+        Does not raise: an error is logged, and the open place stays in use.  A
+        writer whose place cannot be moved away does nothing.
         """
 
     def close() -> Deferred[None]:
         """
-        Let go of everything.  A write that still runs is not waited for.
+        Close the place.  Does not wait for a write that still runs.
 
-        @return: A L{Deferred} that fires with L{None} when it is done.
+        @return: A L{Deferred} that fires with C{None} when the place is closed.
+        """
+
+
+class IBlockingWriter(Interface):
+    """
+    Writes bytes somewhere, and blocks until they are written.  All methods but
+    C{open} are called in a thread.
+    """
+
+    def open() -> None:
+        """
+        Open the place to write to.  Called once, before any other method, in the
+        reactor's thread.
+
+        @raise OSError: The place cannot be opened.
+        """
+
+    def write(data: bytes) -> None:
+        """
+        Write the data of a chunk.
+
+        @param data: Whole records.  As in L{IWriter.write}, the same data come
+            again after a failure.
+        @raise PermanentFailure: Nothing can ever be written again.
+        @raise RetryLater: The data cannot be written before some time.
+        @raise Exception: The data cannot be written now.
+        """
+
+    def housekeeping() -> float | None:
+        """
+        Do the work that is due though there is nothing to write.  Does not raise.
+
+        @return: Seconds until the next call, if nothing is written before;
+            C{None} for never.
+        """
+
+    def reopen() -> None:
+        """
+        Open again a place that may have been moved away.  Does not raise.
+        """
+
+    def close() -> None:
+        """
+        Close the place.
         """
 
 
 def coalesceDelay(limit: int) -> float:
     """
-    Tell how long small writes of a queue are made to take.
+    Choose the time that small writes of a queue take at least.
 
-    @param limit: The bytes that the queue holds at most: a small one could be full
-        meanwhile, again and again.
-    @return: L{PAUSE}, or none, in seconds.
+    @param limit: Bytes in the queue, at most.  A small queue could be full
+        before the time is over, again and again.
+    @return: L{COALESCE_DELAY} or 0, in seconds.
     """
-    return PAUSE if limit >= _ROOMY else 0.0
-
-
-class IBlockingWriter(Interface):
-    """
-    Writes bytes somewhere and blocks meanwhile.
-
-    The methods are those of L{IWriter}, but they return when they are done and
-    raise what L{IWriter.write} fails with, and of a chunk they get the data.
-    """
-
-    def open() -> None:
-        """
-        See L{IWriter.open}.  The only one that is called in the reactor's
-        thread.
-        """
-
-    def write(data: bytes) -> None:
-        """
-        See L{IWriter.write}.
-        """
-
-    def reopen() -> None:
-        """
-        See L{IWriter.reopen}.
-        """
-
-    def close() -> None:
-        """
-        See L{IWriter.close}.
-        """
+    return COALESCE_DELAY if limit >= _ROOMY_SIZE else 0.0
 
 
 @implementer(IWriter)
@@ -135,48 +156,37 @@ class ThreadedWriter:
     """
     Makes an L{IWriter} of a writer that blocks.
 
-    @ivar writer: The writer.
-    @ivar runner: Runs its methods.
-    @ivar pause: Seconds that a small write is made to take, at least: see L{PAUSE}.
+    @ivar writer: The writer that blocks.
+    @ivar runner: Runs the methods of the writer.
+    @ivar delay: Seconds that a small write takes, at least: see
+        L{COALESCE_DELAY}.
     """
 
     _log: ClassVar[Logger] = Logger()
 
     writer: IBlockingWriter
     runner: ISerialExecutor
-    pause: float = 0.0
+    delay: float = 0.0
 
     def open(self) -> None:
-        """
-        See L{IWriter.open}.
-        """
         self.writer.open()
 
     def write(self, chunk: Chunk) -> Deferred[int]:
-        """
-        See L{IWriter.write}.
-        """
         written = self.runner.run(lambda: self._write(chunk.data))
         return written.addCallback(lambda result: 0)
 
     def _write(self, data: bytes) -> None:
         begin = time.monotonic()
         self.writer.write(data)
-        if self.pause and len(data) < SMALL:
-            time.sleep(max(begin + self.pause - time.monotonic(), 0))
+        if self.delay and len(data) < SMALL_SIZE:
+            time.sleep(max(begin + self.delay - time.monotonic(), 0))
 
     def reopen(self) -> None:
-        """
-        See L{IWriter.reopen}.
-        """
         self.runner.run(self.writer.reopen).addErrback(
             lambda failure: self._log.failure("cannot reopen", failure)
         )
 
     def close(self) -> Deferred[None]:
-        """
-        See L{IWriter.close}.
-        """
         closed = maybeDeferred(self.runner.run, self.writer.close)
         self.runner.end()
         return closed

@@ -17,6 +17,7 @@ from logrecv.interfaces import IOutputParser, IRecordSink, IReopenable
 from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.filter import FilteredSink
+from logrecv.outputs.guard import GuardedSink
 from logrecv.outputs.plugin import LazyOutputParser
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.testing import MemorySink, makeRecord
@@ -61,7 +62,10 @@ class FactoryTests(SynchronousTestCase):
         """
         verifyObject(IOutputParser, self.parser)
         sink = self.factory.make("memory:a")
-        self.assertIsInstance(sink, MemorySink)
+        assert isinstance(sink, GuardedSink)
+        self.assertIsInstance(sink.sink, MemorySink)
+        self.assertEqual(self.factory.sinks, [sink.sink])
+        self.assertIs(sink.tally, self.factory.tallies[0])
         context = self.parser.context
         assert context is not None
         self.assertIs(context.reactor, self.clock)
@@ -84,7 +88,8 @@ class FactoryTests(SynchronousTestCase):
         """
         sink = self.factory.make("memory:a:level=WARNING:logger=app.*")
         verifyObject(IRecordSink, sink)
-        assert isinstance(sink, FilteredSink)
+        assert isinstance(sink, GuardedSink)
+        assert isinstance(sink.sink, FilteredSink)
         sink.deliver(
             [
                 makeRecord("a", levelno=30, name="app.db"),

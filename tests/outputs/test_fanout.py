@@ -4,11 +4,15 @@ Tests for L{logrecv.outputs.fanout}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from logrecv.batch import Batch
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.fanout import FanOut
+from logrecv.record import Record
 from logrecv.testing import BackpressureSink, FailingSink, MemorySink, makeRecord
 
 
@@ -55,7 +59,25 @@ class FanOutTests(SynchronousTestCase):
         """
         A sink that cannot start is an error.
         """
-        self.assertRaises(RuntimeError, FanOut([FailingSink()]).start)
+        self.assertRaises(OSError, FanOut([FailingSink(OSError("no"))]).start)
+
+    def test_once(self) -> None:
+        """
+        A batch is encoded once for all sinks, also where it came as a list.
+        """
+        encoded: list[int] = []
+
+        def encode(batch: Sequence[Record]) -> bytes:
+            encoded.append(len(batch))
+            return b"x"
+
+        class Sink(MemorySink):
+            def deliver(self, batch: Sequence[Record]) -> None:
+                assert isinstance(batch, Batch)
+                batch.encode(encode)
+
+        FanOut([Sink(), Sink()]).deliver([makeRecord(), makeRecord()])
+        self.assertEqual(encoded, [2])
 
     def test_failingSink(self) -> None:
         """

@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
+from logrecv.outputs.frames import encodeFrames
 from logrecv.record import Record
 from logrecv.testing import BackpressureSink, MemorySink, makeRecord
+from logrecv.wire.framing import frame
 
 
 class LevelTests(SynchronousTestCase):
@@ -116,7 +119,7 @@ class FilteredSinkTests(SynchronousTestCase):
                 batches.append(batch)
 
         filtered = FilteredSink(Sink(), self.tally, [minimumLevel("WARNING")])
-        batch = [makeRecord(levelno=40), makeRecord(levelno=30)]
+        batch = Batch([makeRecord(levelno=40), makeRecord(levelno=30)])
         filtered.deliver(batch)
         self.assertIs(batches[0], batch)
         self.assertEqual(self.tally.filtered, 0)
@@ -143,6 +146,29 @@ class FilteredSinkTests(SynchronousTestCase):
             [[r.message for r in b] for b in self.sink.batches], [["a", "d"]]
         )
         self.assertEqual(self.tally.filtered, 2)
+
+    def test_payloads(self) -> None:
+        """
+        Records that pass keep the payloads that they came as, so that they can be
+        sent on as they came.
+        """
+        batches: list[Sequence[Record]] = []
+
+        class Sink(MemorySink):
+            def deliver(self, batch: Sequence[Record]) -> None:
+                batches.append(batch)
+
+        filtered = FilteredSink(
+            Sink(), self.tally, [minimumLevel("WARNING"), loggerGlob("app")]
+        )
+        records = [
+            makeRecord("a", levelno=30),
+            makeRecord("b", levelno=20),
+            makeRecord("c", levelno=30, name="other"),
+            makeRecord("d", levelno=40),
+        ]
+        filtered.deliver(Batch(records, [b"1", b"22", b"333", b"4444"]))
+        self.assertEqual(encodeFrames(batches[0]), frame(b"1") + frame(b"4444"))
 
     def test_nothingPasses(self) -> None:
         """

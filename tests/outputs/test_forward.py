@@ -32,141 +32,19 @@ from logrecv.outputs.forward import (
     MAX_CONNECT_DELAY,
     WRITE_SIZE,
     ForwardProtocol,
-    encodeFrames,
-    makeAttributes,
     parseForward,
 )
+from logrecv.outputs.frames import encodeFrames
 from logrecv.outputs.queue.sink import (
     CLOSE_TIMEOUT,
     RETRY_DELAY,
     STOP_TIMEOUT,
     QueuedSink,
+    QueueState,
 )
 from logrecv.outputs.writers import IWriter
-from logrecv.record import Origin, PickledBatch, Record
-from logrecv.testing import CREATED, makeFrame, makeLogRecord, makeRecord
-from logrecv.wire import attributes
-from logrecv.wire.framing import FrameDecoder
-from logrecv.wire.pickled import machine
-
-
-def loads(data: bytes) -> list[dict[str, Any]]:
-    """
-    Take frames apart as the receiver in Python's logging cookbook does.
-    """
-    found = []
-    while data:
-        (length,) = struct.unpack(">L", data[:4])
-        found.append(pickle.loads(data[4 : 4 + length]))
-        data = data[4 + length :]
-    return found
-
-
-class WireTests(SynchronousTestCase):
-    """
-    L{encodeFrames} and L{makeAttributes}.
-    """
-
-    def test_stockAttributes(self) -> None:
-        """
-        The attributes are those that C{SocketHandler} sends, and no others.
-        """
-        [stock] = loads(makeFrame())
-        # Python has taskName from 3.12 on.
-        self.assertEqual(makeAttributes(makeRecord()).keys(), {*stock, "taskName"})
-
-    def test_protocol(self) -> None:
-        """
-        Pickles are of protocol 1, as C{SocketHandler} sends them.
-        """
-        data = encodeFrames([makeRecord()])
-        self.assertEqual(data[4:5], makeFrame()[4:5])
-        self.assertNotEqual(data[4:5], pickle.PROTO)
-
-    def test_roundTrip(self) -> None:
-        """
-        Another logrecv makes the same record of it.
-        """
-        origin = Origin("2023-11-14T22:13:20.250000Z", "tcp", "a:1")
-        sent = loads(
-            makeFrame(
-                makeLogRecord(
-                    "%s and %d",
-                    "text",
-                    5,
-                    created=CREATED,
-                    exc_text="Traceback…",
-                    stack_info="Stack…",
-                    user={"id": [1, None, 2.5, True]},
-                    taskName="Task-1",
-                )
-            )
-        )[0]
-        record = attributes.makeRecord(sent, origin, 1000)
-        [payload] = FrameDecoder(1000).feed(encodeFrames([record]))
-        again = attributes.makeRecord(machine.loads(payload), origin, len(payload))
-        self.assertEqual(again, record)
-        self.assertEqual(again.extra, {"user": {"id": [1, None, 2.5, True]}})
-
-    def test_asTheyCame(self) -> None:
-        """
-        Records of which the payloads are known are sent on as these; others of the
-        same kind are not.
-        """
-        batch = PickledBatch([makeRecord("a"), makeRecord("b")])
-        batch.payloads = [b"first", b"the second"]
-        self.assertEqual(encodeFrames(batch), b"\0\0\0\5first\0\0\0\nthe second")
-        batch.payloads = None
-        self.assertEqual(encodeFrames(batch), encodeFrames([*batch]))
-
-    def test_missing(self) -> None:
-        """
-        What a record does not have is None, or what stock receivers can live
-        with.
-        """
-        record = Record(
-            time="2023-11-14T22:13:20.250000Z",
-            message="only",
-            received=Origin("2023-11-14T22:13:20.250000Z", "json", "a:1"),
-        )
-        attributes = makeAttributes(record)
-        known = {name: value for name, value in attributes.items() if value is not None}
-        self.assertEqual(
-            known,
-            {
-                "msg": "only",
-                "created": CREATED,
-                "msecs": 250.0,
-                "levelno": 0,
-                "lineno": 0,
-            },
-        )
-        formatter = logging.Formatter("%(asctime)s %(levelno)d %(lineno)d %(message)s")
-        text = formatter.format(logging.makeLogRecord(attributes))
-        self.assertTrue(text.endswith("250 0 0 only"), text)
-
-    def test_clashingExtra(self) -> None:
-        """
-        An extra with the name of a standard attribute does not replace it.
-        """
-        extra = {"levelno": "high", "asctime": "now", "user": "bob"}
-        attributes = makeAttributes(makeRecord(extra=extra))
-        self.assertEqual(attributes["levelno"], 20)
-        self.assertEqual(attributes["extra"], {"levelno": "high", "asctime": "now"})
-        self.assertEqual(attributes["user"], "bob")
-        self.assertNotIn("asctime", attributes)
-
-    def test_extraNamedExtra(self) -> None:
-        """
-        An extra that is itself named C{extra} is kept in either case, and the
-        record is not changed.
-        """
-        extra = {"extra": 1}
-        self.assertEqual(makeAttributes(makeRecord(extra=extra))["extra"], 1)
-        extra = {"extra": 1, "name": 2}
-        attributes = makeAttributes(makeRecord(extra=extra))
-        self.assertEqual(attributes["extra"], {"extra": 1, "name": 2})
-        self.assertEqual(extra, {"extra": 1, "name": 2})
+from logrecv.testing import makeRecord
+from tests.outputs.test_frames import loads
 
 
 class ForwardTestCase(SynchronousTestCase):
@@ -484,7 +362,7 @@ class EndToEndTests(TestCase):
         sink = parseForward(description, context)
         assert isinstance(sink, QueuedSink)
         sink.start()
-        self.addCleanup(lambda: None if sink._stopping else sink.stop())
+        self.addCleanup(lambda: sink.stop() if sink._state is QueueState.OPEN else None)
         return sink
 
     @inlineCallbacks

@@ -77,7 +77,7 @@ class ThreadedWriterTests(SynchronousTestCase):
         """
         Nothing else waits: a large write, nor one of a writer without that.
         """
-        self.assertEqual(self.write(writers.SMALL), 0.0)
+        self.assertEqual(self.write(writers.SMALL_SIZE), 0.0)
         self.assertEqual(self.write(100, pause=0.0), 0.0)
 
     def test_coalesceDelay(self) -> None:
@@ -85,6 +85,6 @@ class ThreadedWriterTests(SynchronousTestCase):
         A queue that could be full while a small write is made to take its time is
         written without.
         """
-        self.assertEqual(writers.coalesceDelay(16 << 20), writers.PAUSE)
-        self.assertEqual(writers.coalesceDelay(256 << 10), writers.PAUSE)
+        self.assertEqual(writers.coalesceDelay(16 << 20), writers.COALESCE_DELAY)
+        self.assertEqual(writers.coalesceDelay(256 << 10), writers.COALESCE_DELAY)
         self.assertEqual(writers.coalesceDelay(255 << 10), 0.0)

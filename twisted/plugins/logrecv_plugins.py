@@ -1,5 +1,6 @@
 """
-What logrecv adds to C{twistd} and C{twist}, and its kinds of endpoint and output.
+The plugins of logrecv: the service for C{twistd} and C{twist}, and the kinds of
+endpoint and output.
 """
 
 from twisted.application.service import ServiceMaker

@@ -1,88 +1,89 @@
 """
-The queue of an output: what lets each output go at its own pace.
+The queue of an output, which lets each output go at its own pace.
 
-A L{QueuedSink} keeps encoded records in a L{IStore} and gives them to an
-L{IWriter}, one write at a time; what was taken while a write ran goes out with
-the next one.  Writers that block run in a thread of their own: see
-L{logrecv.threads}.
+Records are encoded and go into a L{Buffer}; a L{Pump} gives them to an
+L{IWriter}, one write at a time.  Records that come during a write go out with the
+next write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from enum import Enum
 from typing import ClassVar, Final
 
-from attrs import Factory, define, field
+from attrs import define, field
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.formats.text import Format
 from logrecv.interfaces import IRecordSink, IReopenable
-from logrecv.outputs.chunk import Chunk, EncodedPart, totals
-from logrecv.outputs.encoding import BatchEncoder
+from logrecv.outputs.chunk import Chunk, Encoded
+from logrecv.outputs.queue.buffer import Buffer
 from logrecv.outputs.queue.capacity import Capacity
-from logrecv.outputs.queue.store import IStore, MemoryStore, StoreFull
-from logrecv.outputs.writers import IWriter, PermanentFailure, RetryLater
-from logrecv.reasons import (
-    CLOSED,
-    DAMAGED,
-    QUEUE_FULL,
-    REFUSED,
-    SPOOL_FULL,
-    STOPPED,
-    UNENCODABLE,
-)
+from logrecv.outputs.queue.pump import Pump, PumpState
+from logrecv.outputs.queue.store import IStore, MemoryStore
+from logrecv.outputs.writers import IWriter, PermanentFailure
+from logrecv.reasons import CLOSED, STOPPED, UNENCODABLE
 from logrecv.record import Record
 
-#: Bytes that are written in one go, at most.  Joining the batches copies them,
-#: and nothing of a write is done before all of it is.
+#: Bytes in one write, at most.  Joining the parts of a write copies them, and no
+#: part counts as written before all of them are.
 WRITE_SIZE: Final = 1024 * 1024
 
-#: Records that are written in one go, at most: as many as make it pay.
+#: Records in one write, at most: more would not make a write cheaper.
 WRITE_COUNT: Final = 10_000
 
-#: Seconds from a write that failed to the next attempt, where the writer has no
-#: better.  Writing has to go on within 5 s of the cause's end.
+#: Seconds from a write that failed to the next attempt, where the writer knows no
+#: better.  Writing has to go on within 5 s of the end of the cause.
 RETRY_DELAY: Final = 1.0
 
-#: Seconds that a sink being stopped gives its writer for what is queued.
+#: Seconds that the writer has for the queued records when the sink is stopped.
 STOP_TIMEOUT: Final = 1.0
 
-#: Seconds that it then gives its writer to close.
+#: Seconds that the writer has after that to close.
 CLOSE_TIMEOUT: Final = 1.0
+
+
+class QueueState(Enum):
+    """
+    The states of a L{QueuedSink}.
+    """
+
+    #: Records are taken and written.
+    OPEN = "open"
+
+    #: Records are taken.  Those in memory are written; those in a spool stay.
+    STOPPING = "stopping"
+
+    #: Records are dropped.
+    ENDED = "ended"
 
 
 @implementer(IRecordSink, IReopenable)
 @define(eq=False)
 class QueuedSink:
     """
-    Holds records for a writer, up to a limit.
+    A sink with a queue between the inputs and a writer.
 
-    When it is full it either drops the oldest records, or says that it is under
-    pressure.  Not every input can be paused, so the latter drops too, the
-    newest, once it holds twice its limit.  A sink that holds nothing takes a
-    batch of any size.
+    A full queue drops the oldest records or is under back-pressure: see
+    L{Buffer}.  A write that fails is tried again until it succeeds, and the
+    records wait: see L{Pump}.  Where the store is a spool, records that are not
+    written when the sink is stopped stay there, and count as queued.
 
-    A write that fails is tried again until it succeeds; the records wait.
-
-    Where the store is a spool, what is not written when the sink is stopped
-    stays there, and counts as queued.
-
-    @ivar encode: Makes bytes of records.
-    @ivar writer: Takes the bytes.
-    @ivar clock: Tells when to try again.
-    @ivar tally: Where every record is counted.
-    @ivar capacity: How much to hold, and what to do when it is more.
-    @ivar store: Where to hold it.
-    @ivar writeSize: Bytes to write in one go.
-    @ivar writeCount: Records to write in one go.
+    @ivar encode: The format.
+    @ivar writer: The writer.
+    @ivar clock: The clock of delays and timeouts.
+    @ivar tally: Counts every record.
+    @ivar capacity: The capacity of the queue.
+    @ivar store: The store of the queue.
+    @ivar writeSize: Bytes in one write, at most.
+    @ivar writeCount: Records in one write, at most.
     @ivar retryDelay: Seconds from a write that failed to the next attempt.
-    @ivar encoder: Applies C{encode}, where others do so too.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -96,64 +97,61 @@ class QueuedSink:
     writeSize: int = WRITE_SIZE
     writeCount: int = WRITE_COUNT
     retryDelay: float = RETRY_DELAY
-    encoder: BatchEncoder = field(
-        default=Factory(
-            lambda self: BatchEncoder(self.encode, self.writeSize), takes_self=True
-        )
-    )
-
-    #: What the store had no room for.
-    _unstored: list[list[EncodedPart]] = field(factory=list, init=False)
-    _running: bool = field(default=False, init=False)
-    _retry: Deferred[None] | None = field(default=None, init=False)
-    _storeAgain: IDelayedCall | None = field(default=None, init=False)
-    #: Whether nothing can be written for now.
-    _stuck: bool = field(default=False, init=False)
-    #: Whether nothing can ever be written again.
-    _gone: bool = field(default=False, init=False)
-    _stopping: bool = field(default=False, init=False)
-    #: Why records are no longer taken.
-    _ended: str | None = field(default=None, init=False)
-    #: Whether the queue was full and has not been drained to half since.
-    _full: bool = field(default=False, init=False)
-    #: Whether the store had no room when it was last given something.
-    _tight: bool = field(default=False, init=False)
-    _reported: set[str] = field(factory=set, init=False)
-    _unencodable: bool = field(default=False, init=False)
-    _reliefs: list[Deferred[None]] = field(factory=list, init=False)
+    _state: QueueState = field(default=QueueState.OPEN, init=False)
+    #: The reason for which records are dropped when the state is ENDED.
+    _endReason: str = field(default=STOPPED, init=False)
+    _isUnencodableReported: bool = field(default=False, init=False)
+    _readies: list[Deferred[None]] = field(factory=list, init=False)
+    #: Flushes that are not done, each with the number of the last part to write.
     _flushes: list[tuple[int, Deferred[None]]] = field(factory=list, init=False)
+    _buffer: Buffer = field(init=False)
+    _pump: Pump = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._buffer = Buffer(
+            self.store,
+            self.capacity,
+            self.tally,
+            self.clock,
+            self.retryDelay,
+            self._stored,
+        )
+        self._pump = Pump(
+            self.writer,
+            self.clock,
+            self.tally,
+            self.retryDelay,
+            self._next,
+            self._written,
+            self._failed,
+            self._announce,
+        )
 
     def start(self) -> None:
-        """
-        See L{IRecordSink.start}.
-        """
-        self.store.open()
-        self.tally.restored = self.tally.queued = self.store.count
+        self._buffer.open()
         self.writer.open()
-        self._full = self.store.size >= self.capacity.limit
-        self._go()
+        self._pump.go()
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
-        """
-        See L{IRecordSink.deliver}.
-        """
-        if self._ended is not None:
-            self.tally.drop(self._ended, len(batch))
+        if self._state is QueueState.ENDED:
+            self.tally.drop(self._endReason, len(batch))
             return None
-        parts = self._encode(batch)
-        if parts:
-            self._take(parts)
-        self._go()
-        if not (self.capacity.pauses and self._full):
+        encoded = Encoded.fromBatch(Batch.of(batch), self.encode, self.writeSize)
+        if encoded.failure is not None:
+            self._dropUnencodable(encoded)
+        if encoded.parts and self._buffer.take(encoded.parts):
+            self._announce()
+        self._pump.go()
+        if not (self.capacity.pauses and self._buffer.isFull):
             return None
         ready: Deferred[None] = Deferred()
-        self._reliefs.append(ready)
+        self._readies.append(ready)
         return ready
 
     def flush(self) -> Deferred[None]:
         """
-        See L{IRecordSink.flush}.  Does not wait for what is safe in a spool
-        while it cannot be written.
+        Wait until the records of earlier calls of L{deliver} are delivered or
+        dropped; but not for records in a spool while they cannot be written.
         """
         flushed: Deferred[None] = Deferred()
         self._flushes.append((self.store.last, flushed))
@@ -161,19 +159,17 @@ class QueuedSink:
         return flushed
 
     def reopen(self) -> None:
-        """
-        See L{IReopenable.reopen}.
-        """
         self.writer.reopen()
-        self._retryNow()
+        self._pump.retryNow()
 
     def stop(self) -> Deferred[None]:
         """
-        See L{IRecordSink.stop}.  Takes no longer than L{STOP_TIMEOUT} and
-        L{CLOSE_TIMEOUT} together, even where a write hangs.
+        Write the queued records and close, within L{STOP_TIMEOUT} and
+        L{CLOSE_TIMEOUT} together, even if a write hangs.
         """
-        self._stopping = True
-        self._retryNow()
+        if self._state is QueueState.OPEN:
+            self._state = QueueState.STOPPING
+        self._pump.stop()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -181,329 +177,93 @@ class QueuedSink:
         self._end(STOPPED)
         await self._within(CLOSE_TIMEOUT, self.writer.close(), "close")
 
-    async def _within(self, seconds: float, done: Deferred[None], what: str) -> None:
+    async def _within(self, seconds: float, done: Deferred[None], action: str) -> None:
         """
-        Wait, but not for ever.
+        Wait for a Deferred, but not for ever.
         """
         try:
             await done.addTimeout(seconds, self.clock)
         except TimeoutError:
             self._log.error(
-                "{output}: could not {what} within {seconds:.0f} s",
+                "{output}: could not {action} within {seconds:.0f} s",
                 output=self.tally.output,
-                what=what,
+                action=action,
                 seconds=seconds,
             )
         except Exception:
             self._log.failure("{output}: cannot close", output=self.tally.output)
 
-    # -- taking --
-
-    def _encode(self, batch: Sequence[Record]) -> list[EncodedPart]:
-        encoded = self.encoder.make(batch)
-        if encoded.failure is not None:
-            if not self._unencodable:
-                self._unencodable = True
-                self._log.failure(
-                    "{output}: a record cannot be written in this format; "
-                    "such records are counted as dropped from now on",
-                    encoded.failure,
-                    output=self.tally.output,
-                )
-            self.tally.drop(UNENCODABLE, encoded.unencodable)
-        return encoded.parts
-
-    def _take(self, parts: list[EncodedPart]) -> None:
-        """
-        Put a batch into the queue, and make room for it or refuse it.
-        """
-        size, count = totals(parts)
-        held = self.store.size
-        if self.capacity.pauses and held and held + size > 2 * self.capacity.limit:
-            self._drop(count)
-        elif self._unstored or not self._append(parts, size):
-            self._keepUnstored(parts, size, count)
-        else:
-            self.tally.queued += count
-            self._full = self._full or self.store.size >= self.capacity.limit
-            excess = self.store.size - self.capacity.limit
-            if excess > 0 and not self.capacity.pauses:
-                with suppress(StoreFull):
-                    self._dropOldest(excess)
-            self._settle()
-            self._announce()
-
-    def _append(self, parts: list[EncodedPart], size: int) -> bool:
-        """
-        @param size: The bytes of the parts.
-        @return: Whether the store had room for them, or room could be made.
-        """
-        try:
-            self.store.append(parts)
-            self._tight = False
-            return True
-        except StoreFull as error:
-            self._tight = True
-            what = "inputs are paused" if self.capacity.pauses else "the oldest go"
-            self._reportFull(str(error), what)
-        if not self.capacity.pauses:
-            with suppress(StoreFull):
-                self._dropOldest(size)
-                self.store.append(parts)
-                return True
-        return False
-
-    def _dropOldest(self, size: int) -> None:
-        """
-        Make room: not of what is being written, and not of the newest batch.
-
-        @param size: Bytes that are to be free.
-        """
-        wanted = self.store.size - size
-        while self.store.size > wanted:
-            count = self.store.dropOldest()
-            if not count:
-                break
-            self.tally.queued -= count
-            self._drop(count)
-
-    def _keepUnstored(self, parts: list[EncodedPart], size: int, count: int) -> None:
-        """
-        Keep a batch for which the store has no room, while inputs are being
-        paused.
-        """
-        reserved = sum(totals(each)[0] for each in self._unstored)
-        if not self.capacity.pauses or reserved + size > self.capacity.reserve:
-            self._drop(count)
-            return
-        self._unstored.append(parts)
-        self.tally.queued += count
-        self._full = True
-        self._tryLater()
-
-    def _tryLater(self) -> None:
-        if self._storeAgain is None and self._ended is None:
-            self._storeAgain = self.clock.callLater(self.retryDelay, self._store)
-
-    def _store(self) -> None:
-        """
-        Try again to store what the store had no room for.
-        """
-        self._storeAgain = None
-        while self._unstored:
-            try:
-                self.store.append(self._unstored[0])
-            except StoreFull:
-                break
-            del self._unstored[0]
-        if self._unstored:
-            self._tryLater()
-        self._announce()
-        self._go()
-
-    def _drop(self, count: int) -> None:
-        self._reportFull(f"it holds {self.store.size} bytes", "records are dropped")
-        self.tally.drop(SPOOL_FULL if self.store.durable else QUEUE_FULL, count)
-
-    def _reportFull(self, problem: str, what: str) -> None:
-        """
-        @param what: What is done about it; it is said once until there is room.
-        """
-        if what not in self._reported:
-            self._reported.add(what)
-            self._log.warn(
-                "{output}: the {store} is full ({problem}); {what}",
+    def _dropUnencodable(self, encoded: Encoded) -> None:
+        self.tally.drop(UNENCODABLE, encoded.unencodable)
+        if not self._isUnencodableReported:
+            self._isUnencodableReported = True
+            self._log.failure(
+                "{output}: a record cannot be written in this format; "
+                "such records are counted as dropped from now on",
+                encoded.failure,
                 output=self.tally.output,
-                store="spool" if self.store.durable else "queue",
-                problem=problem,
-                what=what,
             )
 
-    # -- writing --
+    # -- what buffer and pump ask and tell --
 
-    def _go(self) -> None:
-        if not self._running and self._ended is None:
-            Deferred.fromCoroutine(self._run())
-
-    async def _run(self) -> None:
-        """
-        Write until nothing is left.
-        """
-        self._running = True
-        while chunk := self._next():
-            try:
-                refused = await self._write(chunk)
-            except PermanentFailure as error:
-                self._log.error(
-                    "{output}: {error}; records are {what} from now on",
-                    output=self.tally.output,
-                    error=error,
-                    what="kept in the spool" if self.store.durable else "dropped",
-                )
-                self._giveUp()
-            except Exception:
-                self._end(STOPPED)
-            else:
-                self._finish(chunk, refused)
-        self._running = False
+    def _stored(self) -> None:
         self._announce()
+        self._pump.go()
 
     def _next(self) -> Chunk | None:
-        """
-        Tell what goes out with the next write: as much as the limit of a write
-        lets through, and no more than half of the queue, so that there is room
-        for more while the write runs.
-        """
-        if self._ended is not None or self._gone:
+        if self._state is QueueState.STOPPING and self.store.durable:
             return None
-        if self._stopping and self.store.durable:
-            return None
-        most = min(self.writeSize, self.capacity.limit // 2)
-        try:
-            chunk = self.store.next(most, self.writeCount)
-        except StoreFull:
-            self._tryLater()
-            return None
-        self._settle()
-        return chunk
+        return self._buffer.next(self.writeSize, self.writeCount)
 
-    def _settle(self) -> None:
-        """
-        Count what a store has lost by itself: a spool can be damaged.
-        """
-        unstored = sum(totals(each)[1] for each in self._unstored)
-        missing = self.tally.queued - unstored - self.store.count
-        if missing:
-            self.tally.drop(DAMAGED, missing)
-            self.tally.queued -= missing
+    def _written(self, chunk: Chunk, refused: int) -> None:
+        self._buffer.done(chunk, refused)
+        self._announce()
 
-    async def _write(self, chunk: Chunk) -> int:
-        """
-        Write, however many attempts it takes.
-
-        @return: As L{IWriter.write}.
-        @raise Gone: It never will be written.
-        @raise Exception: It was not written, and the sink is being stopped.
-        """
-        failedAt: float | None = None
-        while True:
-            try:
-                refused = await self.writer.write(chunk)
-                break
-            except PermanentFailure:
-                raise
-            except Exception as error:
-                delay = (
-                    error.delay if isinstance(error, RetryLater) else self.retryDelay
-                )
-                if failedAt is None:
-                    failedAt = self.clock.seconds()
-                    self._log.error(
-                        "{output}: cannot write: {error}; records wait",
-                        output=self.tally.output,
-                        error=error,
-                    )
-                if self._stopping:
-                    raise
-            self._stuck = True
-            self._announce()
-            self._retry = deferLater(self.clock, delay)
-            await self._retry.addErrback(lambda cancelled: None)
-            self._retry = None
-        self._stuck = False
-        if failedAt is not None:
-            self._log.info(
-                "{output}: writing goes on after {seconds:.1f} s; "
-                "{count} records waited",
-                output=self.tally.output,
-                seconds=self.clock.seconds() - failedAt,
-                count=self.tally.queued,
-            )
-        return refused
-
-    def _retryNow(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-
-    def _finish(self, chunk: Chunk, refused: int) -> None:
-        """
-        Count what was written.  Where the sink has ended meanwhile, it was
-        counted then.
-        """
-        if self._ended is None:
-            self.store.done()
-            self.tally.queued -= chunk.count
-            self.tally.delivered += chunk.count - refused
-            self.tally.drop(REFUSED, refused)
-            self._announce()
-
-    # -- ending --
-
-    def _giveUp(self) -> None:
-        """
-        Write nothing any more.
-        """
-        if self.store.durable:
-            self._gone = True
-        else:
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, PermanentFailure):
+            self._end(STOPPED)
+            return
+        self._log.error(
+            "{output}: {error}; records are {fate} from now on",
+            output=self.tally.output,
+            error=error,
+            fate="kept in the spool" if self.store.durable else "dropped",
+        )
+        if not self.store.durable:
             self._end(CLOSED)
 
     def _end(self, reason: str) -> None:
-        """
-        Take nothing any more, and give up what is not safe.
-        """
-        if self._ended is not None:
-            return
-        self._ended = reason
-        if self._storeAgain is not None:
-            self._storeAgain.cancel()
-            self._store()
-        kept = self.store.count if self.store.durable else 0
-        if kept:
-            self._log.info(
-                "{output}: {count} records stay in the spool",
-                output=self.tally.output,
-                count=kept,
-            )
-        lost = self.tally.queued - kept
-        if lost:
-            self._log.error(
-                "{output}: {count} records are lost",
-                output=self.tally.output,
-                count=lost,
-            )
-        self.tally.drop(reason, lost)
-        self.tally.queued = kept
-        self._unstored.clear()
-        self.store.close()
-        self._announce()
+        if self._state is not QueueState.ENDED:
+            self._state = QueueState.ENDED
+            self._endReason = reason
+            self._pump.end()
+            self._buffer.end(reason)
+            self._announce()
 
     def _announce(self) -> None:
         """
-        Tell those who wait for it that there is room, or that what they wait
-        for is written or dropped.
+        Fire the Deferreds of callers that wait for room, or for records to be
+        written or dropped.
         """
-        ended = self._ended is not None
-        if ended or (
-            self.store.size <= self.capacity.limit // 2 and not self._unstored
-        ):
-            self._full = False
-            if not self._tight:
-                self._reported.clear()
+        self._buffer.noteRoom()
         ready: list[Deferred[None]] = []
-        if not self._full:
-            ready, self._reliefs = self._reliefs, ready
-        while self._flushes and (ended or self._isFlushed(self._flushes[0][0])):
+        if self._readies and not self._buffer.isFull:
+            ready, self._readies = self._readies, ready
+        while self._flushes and self._isFlushed(self._flushes[0][0]):
             ready.append(self._flushes.pop(0)[1])
         for deferred in ready:
             deferred.callback(None)
 
     def _isFlushed(self, number: int) -> bool:
         """
-        @param number: That of the newest part when the flush was asked for.
+        @param number: The number of the newest part when the flush was asked for.
         """
-        first = self.store.first()
-        if not self._unstored and (first is None or first > number):
+        if self._state is QueueState.ENDED or self._buffer.isPast(number):
             return True
-        halted = self._stuck or self._gone or (self._stopping and not self._running)
-        return self.store.durable and halted
+        pump = self._pump.state
+        # Records in a spool are safe, and are not waited for if they cannot be
+        # written.
+        return self.store.durable and (
+            pump in (PumpState.RETRYING, PumpState.BROKEN)
+            or (self._state is QueueState.STOPPING and pump is PumpState.IDLE)
+        )

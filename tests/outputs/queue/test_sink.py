@@ -572,17 +572,20 @@ class ReopenTests(QueueTestCase):
 
 
 def captureWarnings(
-    case: SynchronousTestCase, source: type[object] = QueuedSink
+    case: SynchronousTestCase, source: type[object] | None = None
 ) -> list[str]:
     """
-    Collect what the queue logs during a test.
+    Collect what is logged during a test.
 
-    @param source: What logs, if not the queue.
+    @param source: The class that logs; any class of the queue if left out.
     """
+    namespace = "logrecv.outputs.queue."
+    if source is not None:
+        namespace = f"{source.__module__}.{source.__name__}"
     events: list[str] = []
 
     def observe(event: LogEvent) -> None:
-        if event.get("log_namespace") == f"{source.__module__}.{source.__name__}":
+        if str(event.get("log_namespace")).startswith(namespace):
             events.append(formatEvent(event))
 
     globalLogPublisher.addObserver(observe)

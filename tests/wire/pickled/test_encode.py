@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.outputs.forward import makeAttributes
+from logrecv.outputs.frames import makeAttributes
 from logrecv.record import Record
 from logrecv.testing import makeFrame, makeLogRecord, makeRecord
 from logrecv.wire.framing import FrameDecoder

@@ -1,0 +1,154 @@
+"""
+The guard around every sink: a sink that raises costs its own records, and
+nothing of anybody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import ClassVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from logrecv.counters import OutputTally
+from logrecv.interfaces import IRecordSink
+from logrecv.reasons import FAILED
+from logrecv.record import Record
+
+
+class IReliableSink(IRecordSink):
+    """
+    A sink that keeps every promise of L{IRecordSink}, whatever the sinks behind
+    it do: it needs no guard.
+    """
+
+
+class GuardState(Enum):
+    """
+    The states of a guarded sink.
+    """
+
+    #: The sink has not raised yet.
+    SOUND = "sound"
+
+    #: The sink has raised before, and the log says so.  It still gets records.
+    RAISED = "raised"
+
+    #: The sink could not start.  It gets no records.
+    UNSTARTED = "unstarted"
+
+
+@implementer(IReliableSink)
+@define(eq=False)
+class GuardedSink:
+    """
+    Stands before a sink that may raise.
+
+    Where the sink raises, or a L{Deferred} of the sink fails, the records that
+    the sink has not counted in its tally are counted there as dropped, for the
+    reason L{FAILED}.  The first failure is logged.  An L{OSError} at the start is
+    no such failure: the start raises it.
+
+    See L{guard}, which makes no guard where there is one.
+
+    @ivar sink: The sink.
+    @ivar tally: The tally of the sink.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    sink: IRecordSink
+    tally: OutputTally
+    _state: GuardState = field(default=GuardState.SOUND, init=False)
+    #: Records that C{deliver} was called with.
+    _taken: int = field(default=0, init=False)
+
+    def start(self) -> None:
+        try:
+            self.sink.start()
+        except OSError:
+            raise
+        except Exception:
+            self._report(Failure())
+            self._state = GuardState.UNSTARTED
+
+    def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
+        count = len(batch)
+        if self._state is GuardState.UNSTARTED:
+            self.tally.drop(FAILED, count)
+            return None
+        before = self._uncounted()
+        self._taken += count
+        try:
+            ready = self.sink.deliver(batch)
+            if ready is not None:
+                mine = self._uncounted() - before
+                ready.addErrback(self._readyFailed, mine)
+        except Exception:
+            self._drop(self._uncounted() - before, Failure())
+            return None
+        return ready
+
+    def flush(self) -> Deferred[None]:
+        return maybeDeferred(self.sink.flush).addErrback(self._report)
+
+    def stop(self) -> Deferred[None]:
+        return maybeDeferred(self.sink.stop).addErrback(self._report)
+
+    def _uncounted(self) -> int:
+        """
+        Return the number of records that the sink has taken and not counted.  It
+        stays 0 if the sink counts in the tally as it should.
+        """
+        tally = self.tally
+        counted = tally.delivered + tally.queued + tally.filtered - tally.restored
+        if tally.dropped:
+            counted += sum(tally.dropped.values())
+        return self._taken - counted
+
+    def _readyFailed(self, failure: Failure, mine: int) -> None:
+        """
+        @param mine: The records of the batch that were not counted when C{deliver}
+            returned.  Some of them may have been counted since.
+        """
+        self._drop(min(mine, self._uncounted()), failure)
+
+    def _drop(self, count: int, failure: Failure) -> None:
+        self.tally.drop(FAILED, max(count, 0))
+        self._report(failure)
+
+    def _report(self, failure: Failure) -> None:
+        if self._state is GuardState.SOUND:
+            self._state = GuardState.RAISED
+            self._log.failure(
+                "{output}: the output failed; records that it loses are counted as "
+                "dropped from now on",
+                failure,
+                output=self.tally.output,
+            )
+
+
+def guard(sink: IRecordSink, tally: OutputTally | None = None) -> IRecordSink:
+    """
+    Put a guard around a sink, unless the sink needs none::
+
+        >>> from logrecv.outputs.guard import guard
+        >>> from logrecv.testing import FailingSink, makeRecord
+        >>> sink = guard(FailingSink())
+        >>> sink.deliver([makeRecord("a"), makeRecord("b")])
+        >>> sink.tally.dropped
+        {'failed': 2}
+
+    @param tally: The tally of the sink.  If it is left out, the attribute
+        C{tally} of the sink, or else a new tally.
+    """
+    if IReliableSink.providedBy(sink):
+        return sink
+    if tally is None:
+        tally = getattr(sink, "tally", None) or OutputTally(type(sink).__name__)
+    return GuardedSink(sink, tally)
