@@ -100,7 +100,8 @@ class BatchTests(SynchronousTestCase):
         """
         A part of a batch has its records and payloads, and is the same each time.
         """
-        batch = Batch([makeRecord(text) for text in "abc"], [b"a", b"b", b"c"])
+        batch = Batch([makeRecord(text) for text in "abc"])
+        batch.payloads = [b"a", b"b", b"c"]
         part = batch.part(1, 3)
         self.assertEqual(part, batch[1:])
         self.assertEqual(part.payloads, [b"b", b"c"])
@@ -112,9 +113,8 @@ class BatchTests(SynchronousTestCase):
         The records that meet a condition keep their payloads and their order.
         """
         levels = (30, 20, None, 40)
-        batch = Batch(
-            [makeRecord(levelno=level) for level in levels], [b"a", b"b", b"c", b"d"]
-        )
+        batch = Batch([makeRecord(levelno=level) for level in levels])
+        batch.payloads = [b"a", b"b", b"c", b"d"]
         selected = batch.select(minimumLevel("WARNING"))
         self.assertEqual(selected, [batch[0], batch[2], batch[3]])
         self.assertEqual(selected.payloads, [b"a", b"c", b"d"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 from twisted.python.failure import Failure
 
 from logrecv.batch import Batch
@@ -65,7 +65,7 @@ class Encoded:
     @ivar failure: The reason for the first of these; C{None} if there is none.
     """
 
-    parts: list[EncodedPart] = field(factory=list)
+    parts: list[EncodedPart]
     unencodable: int = 0
     failure: Failure | None = None
 
@@ -77,7 +77,7 @@ class Encoded:
 
         @param size: Bytes in one part, at most, unless it is a single record.
         """
-        encoded = cls()
+        encoded = cls([])
         if len(batch) <= PART_RECORDS:
             encoded._add(batch, encode, size)
             return encoded

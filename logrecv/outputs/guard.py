@@ -43,6 +43,10 @@ class GuardState(Enum):
     UNSTARTED = "unstarted"
 
 
+# On Python 3.11, looking up a member takes 0.1 us more than a name of the module.
+_SOUND, _RAISED, _UNSTARTED = GuardState
+
+
 @implementer(IReliableSink)
 @define(eq=False)
 class GuardedSink:
@@ -64,7 +68,7 @@ class GuardedSink:
 
     sink: IRecordSink
     tally: OutputTally
-    _state: GuardState = field(default=GuardState.SOUND, init=False)
+    _state: GuardState = field(default=_SOUND, init=False)
     #: Records that C{deliver} was called with.
     _taken: int = field(default=0, init=False)
 
@@ -75,22 +79,20 @@ class GuardedSink:
             raise
         except Exception:
             self._report(Failure())
-            self._state = GuardState.UNSTARTED
+            self._state = _UNSTARTED
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         count = len(batch)
-        if self._state is GuardState.UNSTARTED:
+        if self._state is _UNSTARTED:
             self.tally.drop(FAILED, count)
             return None
-        before = self._uncounted()
         self._taken += count
         try:
             ready = self.sink.deliver(batch)
             if ready is not None:
-                mine = self._uncounted() - before
-                ready.addErrback(self._readyFailed, mine)
+                ready.addErrback(self._fail, min(count, self._uncounted()))
         except Exception:
-            self._drop(self._uncounted() - before, Failure())
+            self._fail(Failure(), count)
             return None
         return ready
 
@@ -102,8 +104,8 @@ class GuardedSink:
 
     def _uncounted(self) -> int:
         """
-        Return the number of records that the sink has taken and not counted.  It
-        stays 0 if the sink counts in the tally as it should.
+        Return the number of records that the sink has taken and not counted: 0 for
+        a sink that counts as it should.
         """
         tally = self.tally
         counted = tally.delivered + tally.queued + tally.filtered - tally.restored
@@ -111,20 +113,17 @@ class GuardedSink:
             counted += sum(tally.dropped.values())
         return self._taken - counted
 
-    def _readyFailed(self, failure: Failure, mine: int) -> None:
+    def _fail(self, failure: Failure, count: int) -> None:
         """
-        @param mine: The records of the batch that were not counted when C{deliver}
-            returned.  Some of them may have been counted since.
+        @param count: The records that the sink may have lost.  Some of them may
+            have been counted.
         """
-        self._drop(min(mine, self._uncounted()), failure)
-
-    def _drop(self, count: int, failure: Failure) -> None:
-        self.tally.drop(FAILED, max(count, 0))
+        self.tally.drop(FAILED, max(min(count, self._uncounted()), 0))
         self._report(failure)
 
     def _report(self, failure: Failure) -> None:
-        if self._state is GuardState.SOUND:
-            self._state = GuardState.RAISED
+        if self._state is _SOUND:
+            self._state = _RAISED
             self._log.failure(
                 "{output}: the output failed; records that it loses are counted as "
                 "dropped from now on",

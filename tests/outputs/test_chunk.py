@@ -70,11 +70,12 @@ class EncodedTests(SynchronousTestCase):
         A batch that is not too large is encoded as it is, with its payloads; so
         are the parts of a large one.
         """
-        batch = Batch([makeRecord("a")], [b"a"])
+        batch = Batch([makeRecord("a")])
         Encoded.fromBatch(batch, self.encode, LARGE)
         self.assertIs(self.seen[0], batch)
         payloads = [b"%d" % number for number in range(PART_RECORDS + 1)]
-        large = Batch([makeRecord()] * len(payloads), payloads)
+        large = Batch([makeRecord()] * len(payloads))
+        large.payloads = payloads
 
         def join(batch: Sequence[Record]) -> bytes:
             assert isinstance(batch, Batch)

@@ -161,13 +161,16 @@ class FilteredSinkTests(SynchronousTestCase):
         filtered = FilteredSink(
             Sink(), self.tally, [minimumLevel("WARNING"), loggerGlob("app")]
         )
-        records = [
-            makeRecord("a", levelno=30),
-            makeRecord("b", levelno=20),
-            makeRecord("c", levelno=30, name="other"),
-            makeRecord("d", levelno=40),
-        ]
-        filtered.deliver(Batch(records, [b"1", b"22", b"333", b"4444"]))
+        batch = Batch(
+            [
+                makeRecord("a", levelno=30),
+                makeRecord("b", levelno=20),
+                makeRecord("c", levelno=30, name="other"),
+                makeRecord("d", levelno=40),
+            ]
+        )
+        batch.payloads = [b"1", b"22", b"333", b"4444"]
+        filtered.deliver(batch)
         self.assertEqual(encodeFrames(batches[0]), frame(b"1") + frame(b"4444"))
 
     def test_nothingPasses(self) -> None:

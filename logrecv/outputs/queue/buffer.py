@@ -199,12 +199,15 @@ class Buffer:
         self.store.done()
         self.tally.queued -= chunk.count
         self.tally.delivered += chunk.count - refused
-        self.tally.drop(REFUSED, refused)
+        if refused:
+            self.tally.drop(REFUSED, refused)
 
     def noteRoom(self) -> None:
         """
         Be no longer full, if half of the capacity is free.
         """
+        if not (self.isFull or self._reported):
+            return
         if self.store.size <= self.capacity.limit // 2 and not self._unstored:
             self.isFull = False
             if not self._isStoreFull:
