@@ -1,5 +1,5 @@
 """
-The output C{file}: its description.
+The output C{file}: its description.  See L{logrecv.outputs.files}.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ FILE_KEYWORDS: Final = (
 
 def _usablePath(text: str) -> str:
     """
-    Convert the path of a file, relative to where the process is now: a runner
-    may go elsewhere before it starts the service.
+    Make the path of a file absolute: a runner may change the working directory
+    before it starts the service.
 
-    @raise ValueError: It is sure that nothing can be written there.
+    @raise ValueError: No such file can be written.
     """
     path = os.path.abspath(text)
     directory = os.path.dirname(path)
@@ -63,11 +63,11 @@ def _takeRotation(
     description: Description, path: str, clock: Callable[[], float], group: WorkerGroup
 ) -> Rotation:
     """
-    Take the keywords C{rotate=}, C{keep=} and C{compress=}.
+    Take the keywords C{rotate=}, C{keep=} and C{compress=} of a description.
 
-    @param path: The path of the file, no symbolic link.
-    @param group: Tells who else writes to it.
-    @raise DescriptionError: One of them cannot be used.
+    @param path: The path of the file, without symbolic links.
+    @param group: The processes that write to the file.
+    @raise DescriptionError: The value of a keyword cannot be used.
     """
     schedule = description.takeKeyword("rotate", takeSchedule, None)
     keep = description.takeKeyword("keep", takeKeep, None)
@@ -98,8 +98,9 @@ def parseFile(description: Description, context: OutputContext) -> IRecordSink:
     Make the sink of
     C{file:PATH[:format=json|text][:text=TEMPLATE][:mode=640][:rotate=SIZE|hourly|daily][:keep=COUNT|DAYSd][:compress=gzip|zstd][:sync=none|interval|always][:queue=SIZE][:full=drop|pause][:spool=DIR][:spool-limit=SIZE]}.
 
-    A relative path is relative to where the process is now, and C{~} is no
-    more than a character.  A file that is rotated is so where it really is.
+    A relative path is relative to the working directory, and C{~} is an ordinary
+    character.  Where the path of a file that is rotated is a symbolic link, the
+    file behind the link is rotated, in its own directory.
 
     @raise logrecv.descriptions.DescriptionError: The description cannot be
         used.
@@ -125,9 +126,13 @@ def parseFile(description: Description, context: OutputContext) -> IRecordSink:
 
 def _claim(path: str, real: str, paths: set[str]) -> None:
     """
-    Make sure that no other output writes to a file.
+    Note that an output writes to a file.
 
-    @raise DescriptionError: One does, or the files of one would get in the way.
+    @param path: The path as the user gave it.
+    @param real: The path without symbolic links.
+    @param paths: The paths of the files of all outputs.
+    @raise DescriptionError: Another output writes to the file, or its rotated
+        files could have the name of the file.
     """
     if real in paths:
         raise DescriptionError(f"another output writes to {path}; give each its own")

@@ -17,7 +17,7 @@ from logrecv.outputs.context import OutputContext
 from logrecv.outputs.http.client import HTTPClient
 from logrecv.outputs.http.writer import BATCH_SIZE, HTTPWriter
 
-#: The keywords that only this kind takes.
+#: The keywords that only this output takes.
 HTTP_KEYWORDS: Final = ("path", "ca", "cert", "key", "user", "password-file")
 
 
@@ -58,9 +58,9 @@ def parseForwardHTTP(description: Description, context: OutputContext) -> IRecor
 
 def _takePlace(description: Description, scheme: str) -> str:
     """
-    Take a host and a port.
+    Take a host and a port of a description.
 
-    @return: Both, as they are in a URL.
+    @return: Both, as in a URL.
     """
     missing = f"write forward:{scheme}:HOST:PORT"
     if len(description.positional) < 2 or "" in description.positional[:2]:
@@ -87,6 +87,8 @@ def _path(text: str) -> str:
 
 def _takeCredentials(description: Description) -> bytes | None:
     """
+    Take the keywords C{user=} and C{password-file=} of a description.
+
     @return: The value of the header C{Authorization}.
     """
     user = description.takeKeyword("user", str, None)
@@ -101,7 +103,10 @@ def _takeCredentials(description: Description) -> bytes | None:
 
 def _takeTLS(description: Description, scheme: str) -> Any:
     """
-    @return: What an C{Agent} wants for the connections of C{https}.
+    Take the keywords C{ca=}, C{cert=} and C{key=} of a description.
+
+    @return: The policy of the connections of C{https}, as a C{twisted.web}
+        agent takes it; C{None} for C{http}.
     """
     ca = description.takeKeyword("ca", _existing, None)
     cert = description.takeKeyword("cert", _existing, None)

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from logrecv.counters import OutputTally
@@ -21,16 +22,16 @@ from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import (
     CLOSE_TIMEOUT,
-    RETRY_DELAY,
     STOP_TIMEOUT,
     QueuedSink,
 )
-from logrecv.outputs.stdout import StreamWriter
 from logrecv.outputs.writers import IWriter, ThreadedWriter
 from logrecv.record import Record
 from logrecv.testing import makeRecord
+from logrecv.threads import ISerialExecutor
 
 
+@implementer(ISerialExecutor)
 class DirectRunner:
     """
     Runs functions at once.
@@ -45,6 +46,7 @@ class DirectRunner:
         self.ended = True
 
 
+@implementer(ISerialExecutor)
 @define(eq=False)
 class HeldRunner:
     """
@@ -243,255 +245,6 @@ class WritingTests(QueueTestCase):
         self.assertNoResult(flushed)
         runner.runOne()
         self.successResultOf(flushed)
-
-
-class DropTests(QueueTestCase):
-    """
-    C{full=drop}.
-    """
-
-    def test_oldestGo(self) -> None:
-        """
-        When the queue is full the oldest batches that wait are dropped and
-        counted; the one that is being written is not.
-        """
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=6)
-        for text in "abcdef":
-            self.assertIsNone(sink.deliver(messages(text)))
-            self.assertEqual(
-                self.tally.queued + sum(self.tally.dropped.values()),
-                "abcdef".index(text) + 1,
-            )
-        runner.runAll()
-        self.assertEqual(self.written(), "a\ne\nf\n")
-        self.assertTally(queued=0, delivered=3, dropped={"queue-full": 3})
-
-    def test_largerThanQueue(self) -> None:
-        """
-        A batch that is larger than the queue is written all the same.
-        """
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=4)
-        sink.deliver(messages("abcdefghij"))
-        sink.deliver(messages("klmnopqrst"))
-        runner.runAll()
-        self.assertEqual(self.written(), "abcdefghij\nklmnopqrst\n")
-
-    def test_loggedOnce(self) -> None:
-        """
-        Dropping is logged when it begins, not for every record; and again when
-        it begins anew after the queue had room.
-        """
-        events = captureWarnings(self)
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=4)
-        for text in "abcdef":
-            sink.deliver(messages(text))
-        self.assertEqual(len(events), 1)
-        runner.runAll()
-        for text in "abcdef":
-            sink.deliver(messages(text))
-        self.assertEqual(len(events), 2)
-
-
-class PauseTests(QueueTestCase):
-    """
-    C{full=pause}.
-    """
-
-    def test_pressure(self) -> None:
-        """
-        A full queue is under pressure until it has drained to half, and drops
-        nothing.
-        """
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=8, pauses=True)
-        sink.writeSize = 2
-        reliefs = [sink.deliver(messages(text)) for text in "abcd"]
-        self.assertEqual(reliefs[:3], [None, None, None])
-        relief = reliefs[3]
-        assert relief is not None
-        runner.runOne()
-        self.assertNoResult(relief)
-        runner.runOne()
-        self.assertIsNone(self.successResultOf(relief))
-        self.assertIsNone(sink.deliver(messages("e")))
-        runner.runAll()
-        self.assertEqual(self.written(), "a\nb\nc\nd\ne\n")
-        self.assertTally(delivered=5, dropped={})
-
-    def test_pressureStays(self) -> None:
-        """
-        Between full and half, a queue that was full is still under pressure.
-        """
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=8, pauses=True)
-        sink.writeSize = 2
-        for text in "abcd":
-            sink.deliver(messages(text))
-        runner.runOne()
-        relief = sink.deliver(messages(""))
-        assert relief is not None
-        runner.runOne()
-        runner.runOne()
-        self.successResultOf(relief)
-
-    def test_ceiling(self) -> None:
-        """
-        Inputs that cannot be paused do not make the queue grow for ever: at
-        twice its size the newest records are dropped and counted.
-        """
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=4, pauses=True)
-        for text in "abcdef":
-            sink.deliver(messages(text))
-        self.assertTally(queued=4, dropped={"queue-full": 2})
-        runner.runAll()
-        self.assertEqual(self.written(), "a\nb\nc\nd\n")
-
-    def test_reentrant(self) -> None:
-        """
-        Who is told of relief may deliver at once.
-        """
-        runner = HeldRunner()
-        sink = self.makeSink(runner, limit=4, pauses=True)
-        sink.deliver(messages("a"))
-        relief = sink.deliver(messages("b"))
-        assert relief is not None
-        relief.addCallback(lambda result: sink.deliver(messages("c")) and None)
-        runner.runAll()
-        self.assertEqual(self.written(), "a\nb\nc\n")
-
-
-class FailureTests(QueueTestCase):
-    """
-    Writes that fail: a FIFO that nobody reads refuses each.
-    """
-
-    def setUp(self) -> None:
-        super().setUp()
-        os.mkfifo(self.path)
-
-    def read(self) -> int:
-        """
-        Become the FIFO's reader.
-        """
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-        self.addCleanup(os.close, descriptor)
-        return descriptor
-
-    def test_retried(self) -> None:
-        """
-        A write that fails is tried again after a while, with nothing lost.
-        """
-        sink = self.makeSink(DirectRunner())
-        sink.deliver(messages("a"))
-        sink.deliver(messages("b"))
-        self.assertTally(queued=2, delivered=0)
-        self.clock.advance(RETRY_DELAY)
-        self.assertTally(queued=2, delivered=0)
-        reader = self.read()
-        self.clock.advance(RETRY_DELAY)
-        self.assertTally(queued=0, delivered=2)
-        self.assertEqual(os.read(reader, 100), b"a\nb\n")
-
-    def test_loggedOnce(self) -> None:
-        """
-        A failure is logged once however often it is met, and its end once,
-        with how long it took and how many records waited.
-        """
-        events = captureWarnings(self)
-        sink = self.makeSink(DirectRunner())
-        for text in "abc":
-            sink.deliver(messages(text))
-            self.clock.advance(RETRY_DELAY)
-        self.assertEqual(len(events), 1)
-        self.assertIn("1-file: cannot write", events[0])
-        self.read()
-        self.clock.advance(RETRY_DELAY)
-        self.assertEqual(
-            events[1:], ["1-file: writing goes on after 4.0 s; 3 records waited"]
-        )
-
-    def test_keptWhenFull(self) -> None:
-        """
-        Records whose write failed are not those that a full queue drops.
-        """
-        sink = self.makeSink(DirectRunner(), limit=4)
-        for text in "abcd":
-            sink.deliver(messages(text))
-        reader = self.read()
-        self.clock.advance(RETRY_DELAY)
-        self.assertEqual(os.read(reader, 100), b"a\nd\n")
-
-    def test_reopenRetries(self) -> None:
-        """
-        Opening again is followed by an attempt to write at once.
-        """
-        sink = self.makeSink(DirectRunner())
-        sink.deliver(messages("a"))
-        os.unlink(self.path)
-        sink.reopen()
-        self.assertEqual(self.written(), "a\n")
-
-    def test_stop(self) -> None:
-        """
-        A sink that is stopped tries once more; what then fails is counted as
-        dropped.
-        """
-        sink = self.makeSink(DirectRunner())
-        sink.deliver(messages("a", "b"))
-        sink.deliver(messages("c"))
-        self.successResultOf(sink.stop())
-        self.assertTally(queued=0, delivered=0, dropped={"stopped": 3})
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_stopWrites(self) -> None:
-        """
-        A sink that is stopped does not wait for its next attempt.
-        """
-        sink = self.makeSink(DirectRunner())
-        sink.deliver(messages("a"))
-        reader = self.read()
-        self.successResultOf(sink.stop())
-        self.assertEqual(os.read(reader, 100), b"a\n")
-        self.assertTally(queued=0, delivered=1, dropped={})
-
-
-class GoneTests(QueueTestCase):
-    """
-    A writer whose reader has gone for good.
-    """
-
-    def test_dropped(self) -> None:
-        """
-        What is held and what comes later is dropped, counted as "closed" and
-        logged once; nobody waits for it.
-        """
-        events = captureWarnings(self)
-        readable, writable = os.pipe()
-        stream = open(writable, "wb", buffering=0)  # noqa: SIM115
-        self.addCleanup(stream.close)
-        runner = HeldRunner()
-        writer = ThreadedWriter(StreamWriter(stream), runner)
-        capacity = Capacity(4, pauses=True)
-        sink = QueuedSink(encodeMessages, writer, self.clock, self.tally, capacity)
-        sink.start()
-        sink.deliver(messages("a"))
-        relief = sink.deliver(messages("b"))
-        assert relief is not None
-        flushed = sink.flush()
-        os.close(readable)
-        runner.runAll()
-        self.successResultOf(relief)
-        self.successResultOf(flushed)
-        self.assertIsNone(sink.deliver(messages("c")))
-        self.assertTally(queued=0, delivered=0, dropped={"closed": 3})
-        self.assertEqual(len([text for text in events if "reads" in text]), 1)
-        stopped = sink.stop()
-        runner.runAll()
-        self.successResultOf(stopped)
 
 
 class StopTests(QueueTestCase):
