@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import compress
 
-from logrecv.formats.text import Format
+from logrecv.formats import Format
 from logrecv.record import Record
 
 

@@ -16,7 +16,7 @@ from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
 from logrecv.interfaces import IQuarantine, IRecordSink
 from logrecv.outputs.guard import guard
-from logrecv.quarantine.service import NullQuarantine
+from logrecv.quarantine.null import NullQuarantine
 from logrecv.reasons import PRESSURE
 from logrecv.record import Origin, Record
 from logrecv.wire.errors import WireError

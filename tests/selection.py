@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from unittest import TestCase, TestSuite
+from unittest import TestSuite
 
 from twisted.python.modules import getModule
 from twisted.trial.runner import TestLoader
@@ -66,8 +66,8 @@ def select(isWanted: Callable[[Callable[..., object]], bool]) -> TestSuite:
     return suite
 
 
-def _tests(suite: Any) -> Iterator[TestCase]:
-    if isinstance(suite, TestCase):
+def _tests(suite: Any) -> Iterator[Any]:
+    if not isinstance(suite, TestSuite):
         yield suite
         return
     for each in suite:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.batch import Batch
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.outputs.filter import minimumLevel
 from logrecv.record import Record
 from logrecv.testing import makeRecord

@@ -20,7 +20,7 @@ from msgspec.structs import asdict, fields
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from logrecv.formats.text import makeText
-from logrecv.outputs.forward import makeAttributes
+from logrecv.outputs.frames import makeAttributes
 from logrecv.record import Origin, Record
 from logrecv.schema import ATTRIBUTES, MESSAGE, RESERVED, STANDARD, Attribute, Kind
 from logrecv.testing import makeLogRecord, makePickle

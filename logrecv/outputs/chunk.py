@@ -12,7 +12,7 @@ from attrs import define, frozen
 from twisted.python.failure import Failure
 
 from logrecv.batch import Batch
-from logrecv.formats.text import Format
+from logrecv.formats import Format
 
 #: Encoded records, and the number of the records.
 EncodedPart: TypeAlias = tuple[bytes, int]

@@ -15,7 +15,8 @@ from zope.interface import implementer
 from logrecv.counters import OutputTally
 from logrecv.dedup import SeenBatches
 from logrecv.descriptions import Description, DescriptionError, sizeInBytes
-from logrecv.formats.text import Format, encodeJSON
+from logrecv.formats import Format
+from logrecv.formats.json import encodeJSON
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IOutputContext, IQuarantine, IStandardOutput
 from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
@@ -30,7 +31,8 @@ from logrecv.outputs.writers import (
     ThreadedWriter,
     coalesceDelay,
 )
-from logrecv.quarantine.service import NullQuarantine, usableDirectory
+from logrecv.paths import usableDirectory
+from logrecv.quarantine.null import NullQuarantine
 from logrecv.threads import ThreadExecutor
 
 

@@ -20,7 +20,7 @@ from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
 from logrecv.outputs.guard import guard
 from logrecv.outputs.keywords import COMMON_KEYWORDS
-from logrecv.quarantine.service import NullQuarantine
+from logrecv.quarantine.null import NullQuarantine
 
 
 @define(eq=False)

@@ -9,7 +9,7 @@ import os
 from typing import Any, ClassVar, Final, cast
 
 from attrs import define, field
-from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import ConnectionDone
@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from logrecv.backoff import Backoff
 from logrecv.descriptions import Description, DescriptionError, portNumber
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.chunk import Chunk
@@ -37,12 +38,13 @@ from logrecv.outputs.writers import IWriter
 #: of as many bytes arrive twice, at most.
 WRITE_SIZE: Final = 64 * 1024
 
-#: Seconds to the first attempt to connect again.  Twisted adds up to one second
-#: of jitter to each delay.
-INITIAL_DELAY: Final = 0.25
+#: Seconds from a lost connection to the first attempt to connect again, and between
+#: two attempts, at most.
+FIRST_CONNECT_DELAY: Final = 1.0
+MAX_CONNECT_DELAY: Final = 6.0
 
-#: Seconds between two attempts, at most, before the jitter.
-MAX_DELAY: Final = 5.0
+#: Seconds from a failed write to the next write, which then waits for a connection.
+REWRITE_DELAY: Final = 0.25
 
 
 @implementer(IPullProducer)
@@ -151,8 +153,10 @@ class EndpointWriter:
     def __attrs_post_init__(self) -> None:
         factory = Factory.forProtocol(ForwardProtocol)
         factory.noisy = False
-        policy = backoffPolicy(INITIAL_DELAY, MAX_DELAY)
-        self._service = ClientService(self.endpoint, factory, policy, self.clock)
+        backoff = Backoff(FIRST_CONNECT_DELAY, MAX_CONNECT_DELAY)
+        self._service = ClientService(
+            self.endpoint, factory, backoff.delayAfter, self.clock
+        )
 
     def open(self) -> None:
         """
@@ -259,7 +263,7 @@ def parseForward(description: Description, context: OutputContext) -> IRecordSin
         writer,
         storage="frames",
         writeSize=WRITE_SIZE,
-        retryDelay=INITIAL_DELAY,
+        retryDelay=REWRITE_DELAY,
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from logrecv.descriptions import Description, DescriptionError, mapped
-from logrecv.formats.text import Format, makeText
+from logrecv.formats import Format
+from logrecv.formats.text import makeText
 
 #: The keywords that every kind of output takes.
 COMMON_KEYWORDS: Final = ("level", "logger")

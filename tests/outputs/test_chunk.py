@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.batch import Batch
-from logrecv.formats.text import encodeJSON
+from logrecv.formats.json import encodeJSON
 from logrecv.outputs.chunk import PART_RECORDS, Encoded, totals
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut

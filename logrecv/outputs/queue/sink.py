@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from logrecv.batch import Batch
 from logrecv.counters import OutputTally
-from logrecv.formats.text import Format
+from logrecv.formats import Format
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.outputs.chunk import Chunk, Encoded
 from logrecv.outputs.queue.buffer import Buffer
