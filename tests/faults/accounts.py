@@ -19,7 +19,7 @@ from threading import Event, Thread
 import zstandard
 from attrs import frozen
 
-from logrecv.outputs.files.rotation import findRotated
+from logrecv.outputs.files.names import findRotated
 from logrecv.testing import makeFrame
 from tests.e2e.programs import ProgramTestCase, Service
 

@@ -22,21 +22,19 @@ from prometheus_client import generate_latest
 
 from logrecv.__main__ import main
 from logrecv.console import app as console
-from logrecv.console.metrics import TallyCollector
-from logrecv.outputs import file
-from logrecv.outputs.files import archive as compression
-from logrecv.outputs.files import rotation
+from logrecv.console.app import TallyCollector
+from logrecv.outputs.files import appending, archive, rotation, syncing
 
 #: The module and the function of C{os} that each point is.
 POINTS: dict[str, tuple[Any, str]] = {
-    "append": (file, "write"),
-    "sync": (file, "fsync"),
+    "append": (appending, "write"),
+    "sync": (syncing, "fsync"),
     "rotate": (rotation, "rename"),
-    "create": (file, "fchmod"),
-    "begin compressing": (compression, "fchmod"),
-    "compress": (compression, "utime"),
-    "finish compressing": (compression, "rename"),
-    "remove": (compression, "unlink"),
+    "create": (appending, "fchmod"),
+    "begin compressing": (archive, "fchmod"),
+    "compress": (archive, "utime"),
+    "finish compressing": (archive, "rename"),
+    "remove": (archive, "unlink"),
 }
 
 _collectors: list[TallyCollector] = []

@@ -21,15 +21,25 @@ from attrs import Factory, define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from logrecv.dedup import SeenBatches
-from logrecv.outputs.chunk import PART_RECORDS, Chunk, EncodedPart
-from logrecv.outputs.queue.store import IStore, StoreFull
+from logrecv.descriptions import Description, DescriptionError, sizeInBytes
+from logrecv.formats.text import Format, encodeJSON
+from logrecv.outputs.factory import OutputContext
+from logrecv.outputs.queue.sink import Capacity
+from logrecv.outputs.queue.store import (
+    PART_RECORDS,
+    Chunk,
+    EncodedPart,
+    MemoryStore,
+    Store,
+    StoreFull,
+)
 from logrecv.outputs.spool import database as spoolfile
 from logrecv.outputs.spool.database import CorruptSpool, InFlight, Row, SpoolFile
 from logrecv.outputs.spool.recovery import DamagedDatabase, WriteAheadLog
-from logrecv.threads import ISerialExecutor
+from logrecv.paths import usableDirectory
+from logrecv.threads import ISerialExecutor, ThreadExecutor
 
 _T = TypeVar("_T")
 
@@ -58,7 +68,7 @@ SYNC_INTERVAL: Final = 1.0
 CHECK_TIME: Final = 2.0
 
 #: The names in the directory.
-FILE: Final = "spool.sqlite"
+_FILE: Final = "spool.sqlite"
 _LOCK: Final = "lock"
 
 #: What the log is called beside its own name while it could yet be needed.
@@ -68,7 +78,6 @@ _KEPT: Final = "-wal.kept"
 _TAKEN_OVER: Final = 100
 
 
-@implementer(IStore)
 @define(eq=False)
 class Spool:
     """
@@ -130,7 +139,7 @@ class Spool:
         """
         The path of the file.
         """
-        return os.path.join(self.directory, FILE)
+        return os.path.join(self.directory, _FILE)
 
     def open(self) -> None:
         """
@@ -573,8 +582,61 @@ def removeEmptied(directory: str) -> None:
     Remove a spool that holds nothing and that nobody uses.  What was set aside
     in its directory stays.
     """
-    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", _LOCK):
+    for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm", _LOCK):
         with suppress(OSError):
             os.unlink(os.path.join(directory, name))
     with suppress(OSError):
         os.rmdir(directory)
+
+
+def storageFormat(encode: Format) -> str:
+    """
+    Tell what L{queueFromKeywords} calls a format.
+    """
+    return "json" if encode is encodeJSON else "text"
+
+
+def queueFromKeywords(
+    description: Description,
+    context: OutputContext,
+    full: str,
+    form: str = "json",
+) -> tuple[Capacity, Store]:
+    """
+    Take the keywords C{queue=}, C{full=}, C{spool=} and C{spool-limit=}.
+
+    @param full: What C{full=} is when it is not given.
+    @param form: How the records are encoded: a key of L{spoolfile.FORMS}.
+    @return: How much to hold, and where.
+    @raise DescriptionError: One of them cannot be used.
+    """
+    capacity = Capacity.take(description, full, context.group)
+    directory = description.takeKeyword("spool", usableDirectory, None)
+    limit = description.takeKeyword("spool-limit", sizeInBytes, None)
+    if directory is None:
+        if limit is not None:
+            raise DescriptionError("spool-limit= is for a spool; give spool=DIR too")
+        return capacity, MemoryStore()
+    file = os.path.join(os.path.realpath(directory), _FILE)
+    if file in context.paths:
+        raise DescriptionError(
+            f"another output has its spool in {directory}; give each its own"
+        )
+    context.paths.add(file)
+    context.spools.append(directory)
+    group = context.group
+    output = context.tally.output
+    thread = ThreadExecutor(context.reactor, f"{output} spool")
+    return (
+        Capacity(
+            group.portion(limit or DEFAULT_LIMIT), capacity.pauses, capacity.limit
+        ),
+        Spool(
+            group.spool(directory),
+            form,
+            output,
+            context.reactor,
+            thread,
+            context.batches,
+        ),
+    )
