@@ -1,6 +1,6 @@
 """
-The names of the batches that were taken: a sender that did not hear that its
-batch was sends it again, and it has to count once.
+Recognition of repeated batches by their names.  A sender that did not hear that
+its batch was accepted sends the batch again, and the batch has to count once.
 """
 
 from __future__ import annotations
@@ -10,24 +10,27 @@ import re
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar, Final, Protocol
 
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-#: Names that are remembered: the newest.  A sender has one batch under way at a
-#: time, so this is for thousands of them, or for a long time.
-REMEMBERED: Final = 10_000
+from logrecv.paths import makePrivateDirectory, makePrivateFile, removeIfPresent
 
-#: Names beyond those in a file, at most; they are removed all at once.
-_SURPLUS: Final = 1000
+#: The number of names that are remembered: the newest.  A sender has one batch in
+#: flight at a time, so this is enough for thousands of senders, or for a long time.
+MAX_NAMES: Final = 10_000
 
-#: The name of the file in the directory, and what is added to that of one that
-#: is no use.
-_FILE: Final = "batches.sqlite"
-_DAMAGED: Final = ".damaged"
+#: The number of names that a file holds beyond these, at most.  They are removed
+#: all at once.
+_MAX_SURPLUS: Final = 1000
+
+#: The name of the file in the directory, and the suffix of a file that cannot be
+#: used.
+_FILE_NAME: Final = "batches.sqlite"
+_DAMAGED_SUFFIX: Final = ".damaged"
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -41,25 +44,25 @@ CREATE TABLE IF NOT EXISTS ends ( -- of the spools, while a batch is taken
 ) WITHOUT ROWID;
 """
 
-#: What a name looks like: visible ASCII.  Those of logrecv have some 40
-#: characters, of which at least 64 bits are by chance, so nobody can guess one
-#: and have somebody else's batch taken for a repetition.
-_NAME: Final = re.compile(r"[!-~]{1,200}")
+#: Visible ASCII.  The names that logrecv makes have some 40 characters, of which
+#: at least 64 bits are random, so nobody can guess a name and have somebody else's
+#: batch taken for a repetition.
+_NAME_PATTERN: Final = re.compile(r"[!-~]{1,200}")
 
 
 def isName(text: str) -> bool:
     """
-    Whether a text can be the name of a batch.
+    Return C{True} if a text can be the name of a batch.
     """
-    return _NAME.fullmatch(text) is not None
+    return _NAME_PATTERN.fullmatch(text) is not None
 
 
-class Numbered(Protocol):
+class INumberedStore(Protocol):
     """
-    Something on disk that numbers what it takes, as a spool does.
+    A store on disk that numbers its parts, as a spool does.
 
-    @ivar path: Where it is.
-    @ivar last: The number of the last thing that it took.
+    @ivar path: The path of the store.
+    @ivar last: The number of the newest part.
     """
 
     @property
@@ -72,22 +75,27 @@ class Numbered(Protocol):
 @define(eq=False, slots=False)
 class SeenBatches:
     """
-    Remembers names for as long as the process runs.
+    Remembers the names of batches for as long as the process runs.
 
-    @ivar repeated: How many batches came that had been taken.
-    @ivar spools: What batches are taken into that outlives the process.
-    @ivar lock: Is held by who asks about a batch and then takes it, so that of
-        several processes only one does.
+        with seen.lock:
+            if not seen.isDuplicate(name):
+                with seen.recording(name):
+                    accept(batch)
+
+    @ivar repeated: The number of batches that came again.
+    @ivar spools: The spools that batches go into.
+    @ivar lock: Held from the question whether a batch is a duplicate until the
+        batch is recorded, so that only one of several processes accepts it.
     """
 
     repeated: int = field(default=0, init=False)
-    spools: list[Numbered] = field(factory=list, init=False)
+    spools: list[INumberedStore] = field(factory=list, init=False)
     lock: AbstractContextManager[None] = field(factory=nullcontext, kw_only=True)
     _names: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
 
     def isDuplicate(self, name: str) -> bool:
         """
-        Tell whether a batch was taken before, and count it if so.
+        Return C{True} if a batch was accepted before, and count the repetition.
         """
         if name not in self._names:
             return False
@@ -97,21 +105,22 @@ class SeenBatches:
     @contextmanager
     def recording(self, name: str) -> Iterator[None]:
         """
-        Remember a name if its batch is taken meanwhile, without an exception.
+        Remember a name, if the body of the C{with} statement accepts the batch
+        without an exception.
         """
         yield
         self._names[name] = None
-        if len(self._names) > REMEMBERED:
+        if len(self._names) > MAX_NAMES:
             self._names.popitem(last=False)
 
-    def partials(self, path: str) -> int | None:
+    def unfinishedAfter(self, path: str) -> int | None:
         """
-        Tell from where on a spool holds what came when the process was killed,
-        before the name of it was remembered: it is going to come again.
+        Tell which parts of a spool belong to a batch whose name was not recorded
+        before the process was killed: the batch is going to come again.
 
-        @param path: That of the spool.
-        @return: The number of the last thing before that; L{None} if there is
-            nothing of the kind.
+        @param path: The path of the spool.
+        @return: The number of the last part before that batch; L{None} if there
+            is no such batch.
         """
         return None
 
@@ -119,15 +128,19 @@ class SeenBatches:
 @define(eq=False, slots=False)
 class StoredSeenBatches(SeenBatches, Service):
     """
-    Remembers names over a restart too, also one that nobody had planned.
+    Remembers the names of batches over a restart, too, and after a kill.
 
-    They are in an SQLite database.  Nothing is ever flushed to disk, so a power
-    cut may cost some of them, and at the worst all.
+        seen = StoredSeenBatches("/var/lib/logrecv")
+        seen.startService()
 
-    What is in a spool and the name of it cannot be committed at once.  So it is
-    noted before where each spool ends; and where the end of that note is
-    missing, what came later is removed from the spool again.  None of it can
-    have been sent on, since all of this happens in one turn of the reactor.
+    The names are in an SQLite database.  Nothing is ever flushed to disk, so a
+    power cut may cost some of the names, and at the worst all.
+
+    The records of a batch, which go into a spool, and its name cannot be committed
+    at once.  So the end of each spool is noted before.  If a process was killed
+    before it removed that note, the next process removes from the spools whatever
+    came after their noted ends.  None of that can have been sent on, since all of
+    this happens in one turn of the reactor.
 
     @ivar directory: The absolute path of the directory of the file.
     @ivar shared: Whether other processes use the file, too.
@@ -138,12 +151,13 @@ class StoredSeenBatches(SeenBatches, Service):
     directory: str
     shared: bool = False
     _connection: sqlite3.Connection | None = field(default=None, init=False)
-    _count: int = field(default=0, init=False)
-    _failed: bool = field(default=False, init=False)
+    #: The number of names in the file.
+    _stored: int = field(default=0, init=False)
+    _failureReported: bool = field(default=False, init=False)
 
     def startService(self) -> None:
         """
-        Have the file open.  The spools are, by now.
+        Open the file.  The spools have to be open by now.
 
         @raise OSError: The directory cannot be made or used.
         """
@@ -152,18 +166,12 @@ class StoredSeenBatches(SeenBatches, Service):
         super().startService()
 
     def stopService(self) -> None:
-        """
-        Close the file.
-        """
         super().stopService()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def isDuplicate(self, name: str) -> bool:
-        """
-        See L{SeenBatches.isDuplicate}.
-        """
         if super().isDuplicate(name):
             return True
         if not (self.shared and self._isStored(name)):
@@ -171,9 +179,9 @@ class StoredSeenBatches(SeenBatches, Service):
         self.repeated += 1
         return True
 
-    def partials(self, path: str) -> int | None:
+    def unfinishedAfter(self, path: str) -> int | None:
         """
-        See L{SeenBatches.partials}.
+        Tell which parts of a spool belong to a batch whose name was not recorded.
 
         @raise OSError: The directory cannot be made or used.
         """
@@ -182,14 +190,7 @@ class StoredSeenBatches(SeenBatches, Service):
 
     @contextmanager
     def recording(self, name: str) -> Iterator[None]:
-        """
-        See L{SeenBatches.recording}.
-        """
-        if self.spools:
-            self._execute(
-                "REPLACE INTO ends VALUES " + ", ".join(["(?, ?)"] * len(self.spools)),
-                *(value for each in self.spools for value in (each.path, each.last)),
-            )
+        self._noteEnds()
         try:
             with super().recording(name):
                 yield
@@ -200,35 +201,37 @@ class StoredSeenBatches(SeenBatches, Service):
         self._forgetEnds()
         self._execute("INSERT INTO batches (name) VALUES (?)", name)
         self._execute("COMMIT")
-        self._count += 1
-        if self._count > REMEMBERED + _SURPLUS:
-            self._forget()
+        self._stored += 1
+        if self._stored > MAX_NAMES + _MAX_SURPLUS:
+            self._removeOldest()
+
+    # -- the file --
 
     def _open(self) -> sqlite3.Connection:
         """
-        Open the file and read what is in it, if that is not done.
+        Open the file and read the names in it, if that is not yet done.
         """
-        if self._connection is not None:
-            return self._connection
-        with self.lock:
-            self._connection = self._openFile()
+        if self._connection is None:
+            with self.lock:
+                self._connection = self._openFile()
         return self._connection
 
     def _openFile(self) -> sqlite3.Connection:
-        with suppress(FileExistsError):
-            os.mkdir(self.directory, 0o700)
-        path = os.path.join(self.directory, _FILE)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        makePrivateDirectory(self.directory)
+        path = os.path.join(self.directory, _FILE_NAME)
+        makePrivateFile(path)
         try:
             return self._read(path)
         except sqlite3.DatabaseError as error:
             self._log.error(
-                "{path} is no use ({error}) and is set aside; a batch that was taken "
-                "before and is sent again will be taken again",
+                "{path} cannot be used ({error}) and is set aside; a batch that was "
+                "accepted before and is sent again will be accepted again",
                 path=path,
                 error=error,
             )
-            self._setAside(path)
+            os.replace(path, path + _DAMAGED_SUFFIX)
+            for suffix in ("-wal", "-shm"):
+                removeIfPresent(path + suffix)
             return self._read(path)
 
     def _read(self, path: str) -> sqlite3.Connection:
@@ -238,24 +241,18 @@ class StoredSeenBatches(SeenBatches, Service):
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(_SCHEMA)
             rows = connection.execute(
-                "SELECT name FROM batches ORDER BY number DESC LIMIT ?", (REMEMBERED,)
+                "SELECT name FROM batches ORDER BY number DESC LIMIT ?", (MAX_NAMES,)
             ).fetchall()
         except BaseException:
             connection.close()
             raise
         self._names = OrderedDict.fromkeys(name for (name,) in reversed(rows))
-        self._count = len(rows)
+        self._stored = len(rows)
         return connection
-
-    def _setAside(self, path: str) -> None:
-        os.replace(path, path + _DAMAGED)
-        for beside in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(path + beside)
 
     def _isStored(self, name: str) -> bool:
         """
-        Whether another process has taken a batch.
+        Return C{True} if another process has accepted a batch.
         """
         if self._connection is None:
             return False
@@ -268,9 +265,19 @@ class StoredSeenBatches(SeenBatches, Service):
             self._reportFailure(error)
             return False
 
+    def _noteEnds(self) -> None:
+        """
+        Note the ends of the spools: a batch is about to go into them.
+        """
+        if self.spools:
+            self._execute(
+                "REPLACE INTO ends VALUES " + ", ".join(["(?, ?)"] * len(self.spools)),
+                *(value for each in self.spools for value in (each.path, each.last)),
+            )
+
     def _forgetEnds(self) -> None:
         """
-        Note that no batch is being taken into the spools of this process.
+        Note that no batch is going into the spools of this process.
         """
         if self.shared:
             for each in self.spools:
@@ -278,16 +285,16 @@ class StoredSeenBatches(SeenBatches, Service):
         else:
             self._execute("DELETE FROM ends")
 
-    def _forget(self) -> None:
+    def _removeOldest(self) -> None:
         self._execute(
             "DELETE FROM batches WHERE number <= (SELECT max(number) FROM batches) - ?",
-            REMEMBERED,
+            MAX_NAMES,
         )
-        self._count = REMEMBERED
+        self._stored = MAX_NAMES
 
     def _execute(self, statement: str, *values: object) -> None:
         """
-        Do something that must not fail: the batch is taken in any case.
+        Execute a statement that must not fail: the batch is accepted in any case.
         """
         if self._connection is None:
             return
@@ -297,11 +304,11 @@ class StoredSeenBatches(SeenBatches, Service):
             self._reportFailure(error)
 
     def _reportFailure(self, error: sqlite3.Error) -> None:
-        if not self._failed:
-            self._failed = True
+        if not self._failureReported:
+            self._failureReported = True
             self._log.error(
                 "{directory}: names of batches cannot be stored ({error}); after "
-                "a restart a batch may be taken twice",
+                "a restart a batch may be accepted twice",
                 directory=self.directory,
                 error=error,
             )

@@ -14,8 +14,9 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from logrecv import dedup as batches
-from logrecv.dedup import REMEMBERED, SeenBatches, StoredSeenBatches, isName
+from logrecv import dedup
+from logrecv.dedup import MAX_NAMES, SeenBatches, StoredSeenBatches, isName
+from tests.stored import unpackStored
 
 
 class NameTests(SynchronousTestCase):
@@ -64,7 +65,7 @@ class BatchesTests(SynchronousTestCase):
         The oldest are forgotten.
         """
         memory = SeenBatches()
-        for number in range(REMEMBERED + 1):
+        for number in range(MAX_NAMES + 1):
             with memory.recording(str(number)):
                 pass
         self.assertFalse(memory.isDuplicate("0"))
@@ -110,6 +111,16 @@ class StoredBatchesTests(SynchronousTestCase):
         self.assertTrue(second.isDuplicate("a"))
         self.assertFalse(second.isDuplicate("b"))
 
+    def test_earlierVersion(self) -> None:
+        """
+        A file of the version of November 2026 is read.
+        """
+        self.directory = str(unpackStored(self.mktemp()) / "state")
+        stored = self.make()
+        names = ["batch-0", "batch-1", "batch-2", "batch-3"]
+        known = [stored.isDuplicate(name) for name in names]
+        self.assertEqual(known, [True, True, True, False])
+
     def test_notTaken(self) -> None:
         """
         What could not be taken is not remembered.
@@ -140,15 +151,15 @@ class StoredBatchesTests(SynchronousTestCase):
         self.take(first, "a")
         self.assertTrue(second.isDuplicate("a"))
         self.assertEqual((first.repeated, second.repeated), (0, 1))
-        self.assertEqual(first.partials("/b"), 7)
-        self.assertIsNone(first.partials("/a"))
+        self.assertEqual(first.unfinishedAfter("/b"), 7)
+        self.assertIsNone(first.unfinishedAfter("/a"))
 
     def test_bounded(self) -> None:
         """
         The file does not grow for ever, and the newest names are read from it.
         """
-        self.patch(batches, "REMEMBERED", 10)
-        self.patch(batches, "_SURPLUS", 5)
+        self.patch(dedup, "MAX_NAMES", 10)
+        self.patch(dedup, "_MAX_SURPLUS", 5)
         first = self.make()
         for number in range(40):
             self.take(first, str(number))
@@ -169,12 +180,12 @@ class StoredBatchesTests(SynchronousTestCase):
         killed = first.recording("x")
         killed.__enter__()
         second = StoredSeenBatches(self.directory)
-        self.assertEqual(second.partials("/a"), 7)
-        self.assertEqual(second.partials("/b"), 8)
-        self.assertIsNone(second.partials("/c"))
+        self.assertEqual(second.unfinishedAfter("/a"), 7)
+        self.assertEqual(second.unfinishedAfter("/b"), 8)
+        self.assertIsNone(second.unfinishedAfter("/c"))
         second.startService()
         self.addCleanup(second.stopService)
-        self.assertIsNone(second.partials("/a"))
+        self.assertIsNone(second.unfinishedAfter("/a"))
         self.assertFalse(second.isDuplicate("x"))
 
     def test_finished(self) -> None:
@@ -185,7 +196,7 @@ class StoredBatchesTests(SynchronousTestCase):
         first.spools.append(FakeSpool("/a", 7))
         self.take(first, "x")
         self.assertRaises(ZeroDivisionError, self._fail, first)
-        self.assertIsNone(self.make().partials("/a"))
+        self.assertIsNone(self.make().unfinishedAfter("/a"))
 
     def _fail(self, stored: SeenBatches) -> None:
         with stored.recording("y"):
@@ -207,7 +218,7 @@ class StoredBatchesTests(SynchronousTestCase):
         path.write_bytes(b"hello" * 1000)
         stored = self.make()
         self.take(stored, "a")
-        self.assertIn("is no use", events[0])
+        self.assertIn("cannot be used", events[0])
         aside = Path(f"{path}.damaged")
         self.assertEqual(aside.read_bytes(), b"hello" * 1000)
         self.assertTrue(self.make().isDuplicate("a"))

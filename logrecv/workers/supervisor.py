@@ -22,7 +22,7 @@ from twisted.logger import Logger, LogLevel
 from logrecv.backoff import MAX_DELAY, Backoff, withoutJitter
 from logrecv.group import spoolName, spoolNumbers
 from logrecv.inputs.streams import LOOKS, QUIET
-from logrecv.outputs.spool.spool import removeEmptied
+from logrecv.outputs.spool.directory import removeEmptied
 from logrecv.service import CLOSING, DRAIN, logStopped
 from logrecv.workers.balance import ABSENT
 from logrecv.workers.messages import (

@@ -19,17 +19,17 @@ from collections.abc import Callable
 from typing import Any
 
 from logrecv.__main__ import main
-from logrecv.outputs.spool import database as spoolfile
+from logrecv.outputs.spool import database
 from logrecv.outputs.spool.database import SpoolFile
 from logrecv.outputs.spool.spool import Spool
 
 #: What has the function that each point is, and its name.
 POINTS: dict[str, tuple[Any, str]] = {
     "append": (SpoolFile, "append"),
-    "launch": (SpoolFile, "launch"),
+    "mark": (SpoolFile, "markInFlight"),
     "acknowledge": (Spool, "done"),
     "delete": (SpoolFile, "delete"),
-    "checkpoint": (spoolfile, "checkpoint"),
+    "checkpoint": (database, "checkpoint"),
 }
 
 #: Bytes of log after which it is emptied, so that it happens soon.
@@ -80,7 +80,7 @@ if __name__ == "__main__":
     _open = Spool.open
 
     def _openSmall(self: Any) -> None:
-        self.checkpointSize = self._emptyAt = CHECKPOINT_SIZE
+        self._flusher.checkpointSize = CHECKPOINT_SIZE
         _open(self)
 
     Spool.open = _openSmall  # type: ignore[method-assign]

@@ -29,7 +29,7 @@ BATCH = 500
 #: The points of the spool, and when to kill there.
 POINTS = [
     *(("append", when) for when in ("before", "after")),
-    *(("launch", when) for when in ("before", "after")),
+    *(("mark", when) for when in ("before", "after")),
     *(("acknowledge", when) for when in ("before", "after")),
     *(("delete", when) for when in ("before", "after")),
     *(("checkpoint", when) for when in ("before", "middle", "after")),

@@ -1,9 +1,8 @@
 """
-The file of a spool: an SQLite database in WAL mode, and nothing that decides
-what to do about it.
+The database of a spool: one SQLite file in WAL mode.
 
-A commit is a write to the write-ahead log and no flush, so it costs some tens of
-microseconds and outlives the process, though not the power.  The flushes are
+A commit is a write to the write-ahead log and no flush, so a commit costs some
+tens of microseconds and outlives the process, though not the power.  Flushing is
 L{syncLog} and L{checkpoint}, for another thread.
 """
 
@@ -15,23 +14,26 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
-from zlib import crc32
 
 from attrs import define
 
 from logrecv.outputs.queue.store import StoreFull
+from logrecv.outputs.spool.rows import CorruptSpool, InFlight, Row
+from logrecv.paths import makePrivateFile, removeIfPresent
 
-#: Bytes of a page.  SQLite's default; with 16 KiB small appends were slower.
-PAGE: Final = 4096
-
-#: What C{PRAGMA application_id} says of how the records are encoded.
+#: The value of C{PRAGMA application_id} by the format of the records.
 FORMS: Final = {"json": 0x6C6F6701, "frames": 0x6C6F6702, "text": 0x6C6F6703}
 
-#: Seconds to wait for somebody else who looks into the database.
-_PATIENCE: Final = 0.1
+#: What SQLite adds to the name of a database for its write-ahead log, and for the
+#: index of the log.
+LOG_SUFFIX: Final = "-wal"
+INDEX_SUFFIX: Final = "-shm"
 
-#: Virtual machine instructions of SQLite from one look at the clock to the next.
-_INSTRUCTIONS: Final = 10_000
+#: Seconds to wait for another program that looks into the database.
+_BUSY_TIMEOUT: Final = 0.1
+
+#: Virtual machine instructions of SQLite between two looks at the clock.
+_CHECK_INSTRUCTIONS: Final = 10_000
 
 _SCHEMA: Final = """
 BEGIN;
@@ -54,9 +56,9 @@ PRAGMA user_version = 1;
 COMMIT;
 """
 
-#: What a write fails with while the disk is full or failing, or somebody else
-#: has locked the database.
-_PASSING: Final = (
+#: Errors of a write to a disk that is full or failing, or to a database that
+#: another program has locked.
+_TRANSIENT_ERRORS: Final = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_BUSY,
@@ -66,89 +68,14 @@ _PASSING: Final = (
 )
 
 
-class CorruptSpool(Exception):
-    """
-    What is in the file is not what was written.
-    """
-
-
-class Row(NamedTuple):
-    """
-    A part, as it is stored.
-
-    @ivar number: Its number.
-    @ivar gone: The number of the newest part that was no longer held.
-    @ivar records: How many records.
-    @ivar checksum: What tells that it is whole.
-    @ivar data: The records.
-    """
-
-    number: int
-    gone: int
-    records: int
-    checksum: int
-    data: bytes
-
-    @classmethod
-    def make(cls, number: int, gone: int, records: int, data: bytes) -> Row:
-        """
-        Make one with its checksum.
-        """
-        checksum = crc32(data, crc32(b"%d %d %d" % (number, gone, records)))
-        return cls(number, gone, records, checksum, data)
-
-    @property
-    def whole(self) -> bool:
-        """
-        Whether it is as it was made.
-        """
-        try:
-            return self == Row.make(self.number, self.gone, self.records, self.data)
-        except TypeError:
-            return False
-
-
-class InFlight(NamedTuple):
-    """
-    The chunk that was sent last, as it is stored.
-
-    @ivar first: The number of its first part.
-    @ivar last: The number of its last part.
-    @ivar checksum: What tells that it is whole.
-    @ivar id: Its name.
-    """
-
-    first: int
-    last: int
-    checksum: int
-    id: str
-
-    @classmethod
-    def make(cls, first: int, last: int, id: str) -> InFlight:
-        """
-        Make one with its checksum.
-        """
-        return cls(first, last, crc32(b"%d %d %s" % (first, last, id.encode())), id)
-
-    @property
-    def whole(self) -> bool:
-        """
-        Whether it is as it was made.
-        """
-        try:
-            return self == InFlight.make(self.first, self.last, self.id)
-        except (AttributeError, TypeError):
-            return False
-
-
 class Totals(NamedTuple):
     """
-    What a file holds.
+    Sums over the parts in a database.
 
     @ivar first: The number of the oldest part; 0 if there is none.
-    @ivar last: The number of the newest; 0 if there is none.
-    @ivar records: How many records.
-    @ivar size: Bytes of their data.
+    @ivar last: The number of the newest part; 0 if there is none.
+    @ivar records: The number of the records.
+    @ivar size: Bytes of the data.
     """
 
     first: int
@@ -162,7 +89,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT_ERRORS:
             raise StoreFull(str(error)) from None
         raise CorruptSpool(str(error)) from None
 
@@ -175,17 +102,19 @@ def _reading() -> Iterator[None]:
         raise CorruptSpool(str(error)) from None
 
 
-def connect(path: str) -> sqlite3.Connection:
+def _connect(path: str) -> sqlite3.Connection:
     """
-    Connect to a database that is there, and in which every statement is a
-    transaction of its own, unless another is begun.
+    Connect to a database that exists.  Every statement is a transaction of its
+    own, unless a transaction is begun.
 
-    @raise sqlite3.DatabaseError: It is none.
+    @raise sqlite3.DatabaseError: The file is no database.
     """
-    # Not one that is made here, with the permissions that SQLite gives it.
+    # SQLite must not make the file, with other permissions.
     uri = f"{Path(path).as_uri()}?mode=rw"
-    connection = sqlite3.connect(uri, timeout=_PATIENCE, isolation_level=None, uri=True)
-    # Flushes are for whoever calls for a checkpoint.
+    connection = sqlite3.connect(
+        uri, timeout=_BUSY_TIMEOUT, isolation_level=None, uri=True
+    )
+    # Only an explicit checkpoint waits for the disk.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
@@ -194,8 +123,12 @@ def connect(path: str) -> sqlite3.Connection:
 @define(eq=False)
 class SpoolFile:
     """
-    An open file.  What its methods raise beside what is said there is
-    L{CorruptSpool}.
+    An open database.
+
+        with closing(SpoolFile.open("/var/spool/app/spool.sqlite", "json")) as file:
+            file.append([Row.make(1, 0, 1, encoded)])
+
+    All methods raise L{CorruptSpool} if the database is damaged.
 
     @ivar path: The absolute path.
     """
@@ -206,16 +139,17 @@ class SpoolFile:
     @classmethod
     def open(cls, path: str, form: str) -> SpoolFile:
         """
-        Open a file, and make it if it is not there.
+        Open a database, and make a new one if there is none.
 
-        @param form: How the records are encoded: a key of L{FORMS}.
-        @raise OSError: It cannot be had, or holds records of another form.
-        @raise Damaged: It is no database.
+        @param form: The format of the records: a key of L{FORMS}.
+        @raise OSError: The file cannot be used, or holds records in another
+            format.
+        @raise CorruptSpool: The file is no database.
         """
-        # SQLite gives the files beside it the same permissions.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # SQLite gives the files beside this one the same permissions.
+        makePrivateFile(path)
         with _reading():
-            connection = connect(path)
+            connection = _connect(path)
         file = cls(path, connection)
         try:
             file._prepare(FORMS[form])
@@ -248,12 +182,12 @@ class SpoolFile:
 
     def check(self, isTimeOver: Callable[[], bool]) -> None:
         """
-        Look for damage in the structure of the file, if there is time.
+        Search the structure of the database for damage, until the time is over.
 
-        @raise Damaged: There is some.
+        @raise CorruptSpool: There is damage.
         """
         connection = self._connection
-        connection.set_progress_handler(isTimeOver, _INSTRUCTIONS)
+        connection.set_progress_handler(isTimeOver, _CHECK_INSTRUCTIONS)
         with _reading():
             try:
                 rows = connection.execute("PRAGMA quick_check(1)").fetchall()
@@ -268,9 +202,7 @@ class SpoolFile:
 
     def totals(self, after: int) -> Totals:
         """
-        Tell what it holds.
-
-        @param after: The number behind which to begin.
+        Sum up the parts behind a number.
         """
         with _reading():
             statement = (
@@ -284,7 +216,7 @@ class SpoolFile:
         """
         Store parts: all or none.
 
-        @raise NoRoom: None.
+        @raise StoreFull: None is stored.
         """
         statement = "INSERT INTO parts VALUES (?, ?, ?, ?, ?)"
         with _writing():
@@ -302,9 +234,7 @@ class SpoolFile:
 
     def rows(self, after: int) -> Generator[Row, None, None]:
         """
-        Read parts in their order, as they are, whole or not.
-
-        @param after: The number behind which to begin.
+        Read the parts behind a number in their order, whole or not.
         """
         with _reading(), closing(self._connection.cursor()) as cursor:
             statement = "SELECT * FROM parts WHERE number > ? ORDER BY number"
@@ -320,9 +250,9 @@ class SpoolFile:
 
     def delete(self, first: int, last: int) -> None:
         """
-        Remove the parts with these numbers and those between.
+        Remove the parts with the numbers from C{first} to C{last}.
 
-        @raise NoRoom: The disk has no room for the note of it.
+        @raise StoreFull: The disk has no room for the note of it.
         """
         statement = "DELETE FROM parts WHERE number BETWEEN ? AND ?"
         with _writing():
@@ -330,17 +260,17 @@ class SpoolFile:
 
     def markInFlight(self, flight: InFlight) -> None:
         """
-        Note what is about to be sent.
+        Store the name of the chunk that is about to be sent.
 
-        @raise NoRoom: It could not be noted.
+        @raise StoreFull: The name is not stored.
         """
         statement = "REPLACE INTO flight VALUES (1, ?, ?, ?, ?)"
         with _writing():
             self._connection.execute(statement, flight)
 
-    def flight(self) -> InFlight | None:
+    def inFlight(self) -> InFlight | None:
         """
-        Tell what was sent last.
+        Read the name of the chunk that was sent last.
         """
         statement = "SELECT first, last, checksum, id FROM flight"
         with _reading():
@@ -351,15 +281,16 @@ class SpoolFile:
         """
         Empty the log.  Waits for the disk.
 
-        @return: How many pages there were in it.
-        @raise NoRoom: The disk does not take them.
+        @return: The number of frames that were in the log.
+        @raise StoreFull: The disk does not take them.
         """
         with _writing():
             return _checkpoint(self._connection)
 
     def close(self) -> None:
         """
-        Close it, which empties the log if nobody else has it open.
+        Close the database.  SQLite empties and removes the log if no other
+        program has the database open.
         """
         with suppress(sqlite3.DatabaseError):
             self._connection.close()
@@ -367,29 +298,39 @@ class SpoolFile:
 
 def checkpoint(path: str) -> None:
     """
-    Empty the log of a file that is in use, up to what is in it when this begins
-    and without keeping the one who writes from writing.  Waits for the disk.
+    Empty the log of a database that is in use, up to the last frame at the
+    beginning.  The process that writes may go on meanwhile.  Waits for the disk.
 
-    @raise sqlite3.DatabaseError: It cannot be done.
+    @raise sqlite3.DatabaseError: The log cannot be emptied.
     """
-    with closing(connect(path)) as connection:
+    with closing(_connect(path)) as connection:
         _checkpoint(connection)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> int:
-    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return int(pages)
+    _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(frames)
 
 
 def syncLog(path: str) -> None:
     """
-    Flush the log of a file to disk.
+    Flush the log of a database to disk.
 
-    @raise OSError: It cannot be done.
+    @raise OSError: The log cannot be flushed.
     """
-    # Closing it again loses no lock: SQLite locks the other two files.
-    descriptor = os.open(path + "-wal", os.O_RDONLY | os.O_CLOEXEC)
+    # Closing the log again loses no lock: SQLite locks the other two files.
+    descriptor = os.open(path + LOG_SUFFIX, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def removeDatabase(path: str) -> None:
+    """
+    Remove a database and the files that SQLite keeps beside it, if they exist.
+
+    @raise OSError: One of the files cannot be removed.
+    """
+    for name in (path, path + LOG_SUFFIX, path + INDEX_SUFFIX):
+        removeIfPresent(name)

@@ -1,99 +1,64 @@
 """
-The spool: an output's records on disk, until they are written.
+The spool: the records of an output on disk, until they are written.
 
-What was accepted is in the file before it counts as accepted, so the end of the
-process, however it comes, loses none of it.  (An end of the power loses what
-came in the last second: L{SYNC_INTERVAL}.)  What was sent and not confirmed is
-sent again, under the same name.
+Accepted records are in the file before they count as accepted, so the end of the
+process, however it comes, loses none of them.  (A power cut loses the records of
+the last second: L{logrecv.outputs.spool.flushing.SYNC_DELAY}.)  A chunk that was
+sent and not confirmed is sent again, under the same name.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
 from secrets import token_hex
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
-from attrs import Factory, define, field
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from logrecv.dedup import SeenBatches
-from logrecv.descriptions import Description, DescriptionError, sizeInBytes
-from logrecv.formats.text import Format, encodeJSON
-from logrecv.outputs.factory import OutputContext
-from logrecv.outputs.queue.sink import Capacity
-from logrecv.outputs.queue.store import (
-    PART_RECORDS,
-    Chunk,
-    EncodedPart,
-    MemoryStore,
-    Store,
-    StoreFull,
-)
-from logrecv.outputs.spool import database as spoolfile
-from logrecv.outputs.spool.database import CorruptSpool, InFlight, Row, SpoolFile
-from logrecv.outputs.spool.recovery import DamagedDatabase, WriteAheadLog
-from logrecv.paths import usableDirectory
-from logrecv.threads import ISerialExecutor, ThreadExecutor
-
-_T = TypeVar("_T")
+from logrecv.outputs.chunk import PART_RECORDS, Chunk, EncodedPart
+from logrecv.outputs.queue.store import IStore, StoreFull
+from logrecv.outputs.spool.database import SpoolFile
+from logrecv.outputs.spool.directory import SpoolDirectory
+from logrecv.outputs.spool.flushing import LogFlusher
+from logrecv.outputs.spool.recovery import DamagedDatabase, copyRows
+from logrecv.outputs.spool.replacing import ReplaceableFile
+from logrecv.outputs.spool.rows import InFlight, Row
+from logrecv.threads import ISerialExecutor
 
 #: Bytes of encoded records that a spool holds at most, unless C{spool-limit=}
 #: says otherwise (1G).
 DEFAULT_LIMIT: Final = 1024 * 1024 * 1024
 
-#: Bytes written to the log after which it is emptied.  Each time, the write
-#: that comes next waits for one flush of its header.
-CHECKPOINT_SIZE: Final = 16 * 1024 * 1024
 
-#: Bytes after which the writes wait for that, if they never pause: the log only
-#: begins anew at a write before which all of it was emptied.
-LARGEST_LOG: Final = 64 * 1024 * 1024
-
-#: How often to try, each time, to get to the end of a log that grows meanwhile.
-_PASSES: Final = 3
-
-#: Bytes that a transaction writes beside its data: the pages that it touches.
-_OVERHEAD: Final = 3 * spoolfile.PAGE
-
-#: Seconds that what was accepted is not yet safe from a power cut, at most.
-SYNC_INTERVAL: Final = 1.0
-
-#: Seconds that looking for damage may take at the start.
-CHECK_TIME: Final = 2.0
-
-#: The names in the directory.
-_FILE: Final = "spool.sqlite"
-_LOCK: Final = "lock"
-
-#: What the log is called beside its own name while it could yet be needed.
-_KEPT: Final = "-wal.kept"
-
-#: Parts that are taken over from a damaged file in one transaction.
-_TAKEN_OVER: Final = 100
-
-
+@implementer(IStore)
 @define(eq=False)
 class Spool:
     """
-    A L{Store} on disk.
+    A store on disk.
 
-    Its file is used by one process, in the reactor's thread; the flushes are
-    another thread's.  A file that is damaged is set aside, and what is whole in
-    it is taken over into a new one.
+        spool = Spool("/var/spool/app", "json", "1-file", reactor, executor)
+        spool.open()
+        spool.append([(encoded, 1)])
+        chunk = spool.next(1024 * 1024, 500)
+        spool.done()
+        spool.close()
 
-    @ivar directory: The absolute path of its directory.
-    @ivar form: How the records are encoded: a key of L{spoolfile.FORMS}.
-    @ivar output: The label of the output, for the log.
+    One process uses the file, in the reactor's thread.  Another thread flushes
+    the file to disk.  A damaged file is set aside, and the rows in it that are
+    whole are taken over into a new one.
+
+    @ivar directory: The absolute path of the directory.
+    @ivar form: The format of the records: a key of
+        L{logrecv.outputs.spool.database.FORMS}.
+    @ivar output: The label of the output, for log messages.
     @ivar clock: Tells when to flush.
-    @ivar runner: Runs the flushes.
-    @ivar batches: Tells what the file holds that will come again.
-    @ivar checkpointSize: Bytes of log after which it is emptied.
+    @ivar executor: Runs the flushes.
+    @ivar batches: Tells which parts in the file will come again.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -102,57 +67,48 @@ class Spool:
     form: str
     output: str
     clock: IReactorTime
-    runner: ISerialExecutor
+    executor: ISerialExecutor
     batches: SeenBatches = field(factory=SeenBatches)
-    checkpointSize: int = CHECKPOINT_SIZE
 
     durable: bool = field(default=True, init=False)
     size: int = field(default=0, init=False)
     count: int = field(default=0, init=False)
     last: int = field(default=0, init=False)
-    _file: SpoolFile = field(default=None, init=False)
-    _lock: int | None = field(default=None, init=False)
+    _directory: SpoolDirectory = field(init=False)
+    _file: ReplaceableFile = field(init=False)
+    _flusher: LogFlusher = field(init=False)
     #: The number of the newest part that is no longer held.
     _gone: int = field(default=0, init=False)
     #: The number of the newest part that was dropped.
     _dropped: int = field(default=0, init=False)
-    #: Parts that are no longer held and could not be deleted yet: all from this
-    #: number to L{_gone}.
+    #: The first of the parts up to C{_gone} that could not be deleted yet.
     _undeleted: int | None = field(default=None, init=False)
-    #: What is out.
+    #: The chunk in flight.
     _out: Chunk | None = field(default=None, init=False)
-    #: What an earlier run has sent last.
-    _flight: InFlight | None = field(default=None, init=False)
+    #: The chunk that an earlier run has sent last.
+    _sentBefore: InFlight | None = field(default=None, init=False)
+    #: The beginning of the names of chunks, different in each run.
     _name: str = field(factory=lambda: token_hex(8), init=False)
-    #: Bytes of log since it was empty.
-    _written: int = field(default=0, init=False)
-    #: Bytes of log at which to empty it next.
-    _emptyAt: int = field(
-        default=Factory(lambda self: self.checkpointSize, takes_self=True), init=False
-    )
-    _sync: IDelayedCall | None = field(default=None, init=False)
-    _emptying: bool = field(default=False, init=False)
-    _flushFailed: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._directory = SpoolDirectory(self.directory)
+        self._file = ReplaceableFile(
+            self.path, self.form, self.output, self.clock, self
+        )
+        self._flusher = LogFlusher(self._file, self.output, self.clock, self.executor)
 
     @property
     def path(self) -> str:
         """
         The path of the file.
         """
-        return os.path.join(self.directory, _FILE)
+        return self._directory.file
 
     def open(self) -> None:
-        """
-        See L{Store.open}.
-        """
-        # That of another worker is within that of the first, which may not be
-        # there yet.
-        for directory in (os.path.dirname(self.directory), self.directory):
-            with suppress(FileExistsError):
-                os.mkdir(directory, 0o700)
-        self._takeLock()
+        self._directory.open()
         try:
-            self._openOrReplace()
+            self._file.open()
+            self._file.attempt(lambda file: self._takeStock(file, file.inFlight()))
             self._removeUnfinished()
         except BaseException:
             self._release()
@@ -160,483 +116,215 @@ class Spool:
         self.batches.spools.append(self)
 
     def append(self, parts: Sequence[EncodedPart]) -> None:
-        """
-        See L{Store.append}.
-        """
         rows = [
             Row.make(self.last + number, self._gone, count, data)
             for number, (data, count) in enumerate(parts, start=1)
         ]
         try:
-            self._attempt(lambda: self._file.append(rows))
+            self._file.attempt(lambda file: file.append(rows))
         except StoreFull:
             if self.count:
                 raise
-            self._attempt(self._startOver)
-            self._attempt(lambda: self._file.append(rows))
+            self._startOver()
+            self._file.attempt(lambda file: file.append(rows))
         self.last += len(rows)
         size = sum(len(row.data) for row in rows)
         self.size += size
         self.count += sum(row.records for row in rows)
-        self._note(size)
+        self._flusher.written(size)
 
     def next(self, size: int, count: int) -> Chunk | None:
         """
-        See L{Store.next}.  What an earlier run has sent last comes first, as it
-        was.
+        Return the next chunk.  The chunk that an earlier run has sent last comes
+        first, unchanged.
         """
         if self._out is None:
-            self._out = self._attempt(lambda: self._choose(size, count))
+            self._out = self._file.attempt(lambda file: self._choose(file, size, count))
         return self._out
 
     def done(self) -> None:
-        """
-        See L{Store.done}.
-        """
         out, self._out = self._out, None
         if out is None:
             return
         self.size -= len(out.data)
         self.count -= out.count
         first = self._gone + 1 if self._undeleted is None else self._undeleted
-        self._gone = max(out.last, self._dropped)
+        last = self._gone = max(out.last, self._dropped)
         self._undeleted = first
         try:
-            self._attempt(lambda: self._file.delete(first, self._gone))
+            self._file.attempt(lambda file: file.delete(first, last))
         except StoreFull:
-            # It is deleted with what is done next.
+            # The next call deletes these parts, too.
             if not self.count:
                 with suppress(StoreFull):
-                    self._attempt(self._startOver)
+                    self._startOver()
         else:
             self._undeleted = None
-            self._note(0)
+            self._flusher.written(0)
 
     def dropOldest(self) -> int:
-        """
-        See L{Store.dropOldest}.
-        """
         after = max(self._gone, self._dropped, self._out.last if self._out else 0)
-        oldest = self._attempt(lambda: self._file.oldest(after))
+        oldest = self._file.attempt(lambda file: file.oldest(after))
         if oldest is None or oldest.number == self.last:
             return 0
-        self._attempt(lambda: self._file.delete(oldest.number, oldest.number))
-        self._note(0)
-        self._dropped = oldest.number
+        number = oldest.number
+        self._file.attempt(lambda file: file.delete(number, number))
+        self._flusher.written(0)
+        self._dropped = number
         if self._out is None:
-            self._gone = oldest.number
+            self._gone = number
         self.size -= len(oldest.data)
         self.count -= oldest.records
         return oldest.records
 
     def first(self) -> int | None:
-        """
-        See L{Store.first}.
-        """
         return self._gone + 1 if self.count else None
 
     def close(self) -> None:
-        """
-        See L{Store.close}.
-        """
-        if self._sync is not None:
-            self._sync.cancel()
-            self._sync = None
-        self.runner.end()
+        self._flusher.close()
         self._release()
 
     # -- opening --
 
-    def _takeLock(self) -> None:
-        path = os.path.join(self.directory, _LOCK)
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(
-                f"another process uses the spool {self.directory}; give each its own"
-            ) from None
-
     def _release(self) -> None:
-        self._closeFile()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._file.close()
+        self._directory.close()
 
-    def _openOrReplace(self) -> None:
+    def _startOver(self) -> None:
         """
-        @raise OSError: Neither can be done.
-        """
-        try:
-            self._open()
-        except CorruptSpool as damage:
-            try:
-                self._replace(damage)
-            except CorruptSpool as error:
-                raise OSError(f"{self.path}: {error}") from None
+        Begin a new file while nothing is held.
 
-    def _open(self) -> None:
+        @raise StoreFull: There is no new file.
         """
-        @raise Damaged: The file is.
-        """
-        log = WriteAheadLog.read(self.path)
-        self._keepLog()
-        self._file = file = SpoolFile.open(self.path, self.form)
-        try:
-            found = file.checkpoint()
-        except StoreFull:
-            pass
-        else:
-            if found < log.committed:
-                raise CorruptSpool("its log is not what was written")
-        if log.cut:
-            self._log.warn(
-                "{output}: the last write to the spool was cut short",
-                output=self.output,
-            )
-        deadline = self.clock.seconds() + CHECK_TIME
-        file.check(lambda: self.clock.seconds() > deadline)
-        flight = file.flight()
-        if flight is not None and flight.whole:
-            self._flight = flight
-            self.last = max(self.last, flight.last)
-        self._recount()
-        self._forgetLog()
+        self._file.startOver()
+        self._undeleted = None
+        self._flusher.replaced()
 
-    def _removeUnfinished(self) -> None:
+    def _takeStock(self, file: SpoolFile, sent: InFlight | None) -> None:
         """
-        Remove what an earlier run had no time to confirm to its sender.
-        """
-        last = self.batches.partials(self.path)
-        if last is not None and last < self.last:
-            with suppress(StoreFull):
-                self._attempt(lambda: self._file.delete(last + 1, self.last))
-                self._recount()
+        Count the parts in the file.
 
-    def _recount(self) -> None:
+        @param sent: The chunk that an earlier run has sent last.
         """
-        Count what is in the file.
-        """
-        totals = self._file.totals(self._gone)
+        if sent is not None and sent.isWhole:
+            self._sentBefore = sent
+            self.last = max(self.last, sent.last)
+        self._recount(file)
+
+    def _recount(self, file: SpoolFile) -> None:
+        totals = file.totals(self._gone)
         self.count, self.size = totals.records, totals.size
         self.last = max(self.last, totals.last)
         self._gone = totals.first - 1 if totals.first else self.last
 
-    # -- what goes out --
+    def _removeUnfinished(self) -> None:
+        """
+        Remove the parts that an earlier run had no time to confirm to their
+        sender, who sends them again.
+        """
+        last = self.batches.unfinishedAfter(self.path)
+        if last is None or last >= self.last:
+            return
+        first = last + 1
 
-    def _choose(self, size: int, count: int) -> Chunk | None:
+        def remove(file: SpoolFile) -> None:
+            file.delete(first, self.last)
+            self._recount(file)
+
+        with suppress(StoreFull):
+            self._file.attempt(remove)
+
+    # -- choosing --
+
+    def _choose(self, file: SpoolFile, size: int, count: int) -> Chunk | None:
         """
-        Choose what goes out next, and note it.
+        Choose the next chunk, and store its name.
         """
-        flight, self._flight = self._flight, None
-        if flight is not None:
-            last = flight.last
-            rows = self._gather(lambda sizes, counts, row: row.number > last)
+        sent, self._sentBefore = self._sentBefore, None
+        if sent is not None:
+            last = sent.last
+            rows = self._gather(file, lambda sizes, counts, row: row.number > last)
             numbers = [row.number for row in rows]
-            if numbers == list(range(flight.first, flight.last + 1)):
-                return self._markInFlight(rows, flight.id)
-        most = min(count, PART_RECORDS)
-        rows = self._gather(lambda sizes, counts, row: sizes > size or counts > most)
-        return (
-            self._markInFlight(rows, f"{self._name}-{rows[0].number}") if rows else None
+            if numbers == list(range(sent.first, sent.last + 1)):
+                return self._makeChunk(file, rows, sent.id)
+        limit = min(count, PART_RECORDS)
+        rows = self._gather(
+            file, lambda sizes, counts, row: sizes > size or counts > limit
         )
+        if not rows:
+            return None
+        return self._makeChunk(file, rows, f"{self._name}-{rows[0].number}")
 
-    def _gather(self, isEnough: Callable[[int, int, Row], bool]) -> list[Row]:
+    def _gather(
+        self, file: SpoolFile, isEnough: Callable[[int, int, Row], bool]
+    ) -> list[Row]:
         """
-        Read parts until there are enough.
+        Read the oldest parts that are held, until there are enough.
 
-        @param isEnough: Is given the bytes and the records that there would be
-            with a row, and the row, which is not the first.
+        @param isEnough: Called with the bytes and the records that there would be
+            with another row, and that row.
         """
         rows: list[Row] = []
-        broken: list[int] = []
+        damaged: list[int] = []
         size = count = 0
-        for row in self._file.rows(self._gone):
-            if not row.whole:
-                broken.append(row.number)
+        for row in file.rows(self._gone):
+            if not row.isWhole:
+                damaged.append(row.number)
                 continue
             size += len(row.data)
             count += row.records
             if rows and isEnough(size, count, row):
                 break
             rows.append(row)
-        if broken:
-            self._removeBroken(broken)
+        if damaged:
+            self._removeDamaged(file, damaged)
         return rows
 
-    def _removeBroken(self, numbers: Sequence[int]) -> None:
+    def _removeDamaged(self, file: SpoolFile, numbers: Sequence[int]) -> None:
         self._log.error(
             "{output}: {count} batches in the spool are damaged and lost",
             output=self.output,
             count=len(numbers),
         )
         for number in numbers:
-            self._file.delete(number, number)
-        self._recount()
+            file.delete(number, number)
+        self._recount(file)
 
-    def _markInFlight(self, rows: Sequence[Row], name: str) -> Chunk:
+    def _makeChunk(self, file: SpoolFile, rows: Sequence[Row], name: str) -> Chunk:
         """
-        Note what is about to be sent.
+        Make a chunk, and store its name before it is sent.
         """
         first, last = rows[0].number, rows[-1].number
-        # Where it cannot be noted, it can be sent all the same; its name will
-        # not outlive the process.
+        # A chunk can be sent without that; then its name will not outlive the
+        # process.
         with suppress(StoreFull):
-            self._file.markInFlight(InFlight.make(first, last, name))
-            self._note(0)
+            file.markInFlight(InFlight.make(first, last, name))
+            self._flusher.written(0)
         count = sum(row.records for row in rows)
         return Chunk(name, first, last, count, b"".join(row.data for row in rows))
 
-    # -- damage --
+    # -- replacing --
 
-    def _attempt(self, operation: Callable[[], _T]) -> _T:
+    def salvage(self, damaged: DamagedDatabase, file: SpoolFile) -> int:
         """
-        Do something with the file, if need be with a new one.
-
-        @raise NoRoom: It cannot be done now.
+        See L{logrecv.outputs.spool.replacing.IRowHolder.salvage}.
         """
-        try:
-            return operation()
-        except CorruptSpool as damage:
-            found = damage
-        try:
-            if os.path.exists(self.path):
-                self._keepLog()
-                self._replace(found)
-            else:
-                self._startOver()
-            return operation()
-        except (CorruptSpool, OSError) as error:
-            raise StoreFull(str(error)) from None
-
-    def _keepLog(self) -> None:
-        """
-        Keep the log, which SQLite deletes when it closes a file.
-        """
-        self._forgetLog()
-        with suppress(FileNotFoundError):
-            os.link(self.path + "-wal", self.path + _KEPT)
-
-    def _forgetLog(self) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(self.path + _KEPT)
-
-    def _startOver(self) -> None:
-        """
-        Go on in a new file when nothing is held: on a disk that is full of the
-        log of the old one, nothing can be deleted from that.
-
-        @raise OSError: It cannot be done.
-        """
-        self._closeFile()
-        for name in (self.path, self.path + "-wal", self.path + "-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-        self._file = SpoolFile.open(self.path, self.form)
-        self._undeleted = None
-        self._written = 0
-        self._emptyAt = self.checkpointSize
-
-    def _replace(self, damage: CorruptSpool) -> None:
-        """
-        Set the file aside, and go on in a new one with what is whole in it.
-
-        @raise OSError: It cannot be done.
-        @raise Damaged: The new one is damaged too.
-        """
-        self._closeFile()
-        now = datetime.fromtimestamp(self.clock.seconds(), UTC)
-        aside = f"{self.path}.damaged-{now:%Y%m%dT%H%M%S.%fZ}"
-        self._move(self.path, self.path + _KEPT, aside, aside + "-wal")
-        try:
-            with closing(DamagedDatabase(aside)) as wreck:
-                self._file = SpoolFile.open(self.path, self.form)
-                saved = self._takeOver(wreck)
-        except BaseException:
-            # As it was, so that it can be done later.
-            self._closeFile()
-            self._move(aside, aside + "-wal", self.path, self.path + "-wal")
-            raise
-        self._log.error(
-            "{output}: the spool was damaged ({damage}) and is set aside as {aside}; "
-            "{saved} records in it were saved, {missing} batches are missing",
-            output=self.output,
-            damage=damage,
-            aside=aside,
-            saved=saved,
-            missing=wreck.missing,
-        )
-
-    def _closeFile(self) -> None:
-        # There is none while the first one is being opened.
-        if self._file is not None:
-            self._file.close()
-
-    def _move(self, file: str, log: str, newFile: str, newLog: str) -> None:
-        """
-        Rename a file and its log, and remove what else there is of the spool.
-        """
-        for beside in ("-wal", "-shm"):
-            if self.path + beside != log:
-                with suppress(FileNotFoundError):
-                    os.unlink(self.path + beside)
-        os.replace(file, newFile)
-        with suppress(FileNotFoundError):
-            os.replace(log, newLog)
-
-    def _takeOver(self, wreck: DamagedDatabase) -> int:
-        """
-        Store what is whole in a damaged file.
-
-        @return: How many records that were.
-        """
-        saved = 0
-        rows: list[Row] = []
-        after, flight = self._gone, None
+        after, inFlight = self._gone, None
         if self._out is not None:
-            # It is here whole, whatever is left of it there.
+            # The chunk is whole in memory, whatever is left of it in the file.
             after = self._out.last
-            rows.append(Row.make(after, 0, self._out.count, self._out.data))
-            flight = InFlight.make(after, after, self._out.id)
-        for row in wreck.rows():
-            if row.number > after:
-                rows.append(Row.make(row.number, 0, row.records, row.data))
-                saved += row.records
-            if len(rows) >= _TAKEN_OVER:
-                self._file.append(rows)
-                rows = []
-        if rows:
-            self._file.append(rows)
-        if flight is None:
-            self._flight = flight = wreck.flight
-        if flight is not None:
-            self._file.markInFlight(flight)
-            self.last = max(self.last, flight.last)
-        self._undeleted = None
-        self._recount()
+            file.append([Row.make(after, 0, self._out.count, self._out.data)])
+            inFlight = InFlight.make(after, after, self._out.id)
+        saved = copyRows(damaged, file, after)
+        inFlight = inFlight or damaged.inFlight
+        if inFlight is not None:
+            file.markInFlight(inFlight)
         return saved
 
-    # -- flushing --
-
-    def _note(self, size: int) -> None:
+    def replaced(self, damaged: DamagedDatabase, file: SpoolFile) -> None:
         """
-        Have flushed, some time, what was written.
-
-        @param size: The bytes of data among it.
+        See L{logrecv.outputs.spool.replacing.IRowHolder.replaced}.
         """
-        self._written += size + _OVERHEAD
-        if self._sync is None:
-            self._sync = self.clock.callLater(SYNC_INTERVAL, self._syncLog)
-        if self._written >= self._emptyAt and not self._emptying:
-            self._emptying = True
-            self._emptyLog()
-
-    def _syncLog(self) -> None:
-        self._sync = None
-        path = self.path
-        done = self.runner.run(lambda: spoolfile.syncLog(path))
-        done.addErrback(self._reportFlush)
-
-    def _emptyLog(self) -> None:
-        """
-        Empty the log, in the other thread, and where that does not get to its
-        end because it grows too fast, here.
-        """
-        path = self.path
-        # What had been written when each pass began.
-        began: list[int] = []
-
-        def run() -> None:
-            while len(began) < _PASSES and self._written not in began:
-                began.append(self._written)
-                spoolfile.checkpoint(path)
-
-        def finish(result: object) -> None:
-            self._emptying = False
-            if self._lock is None:
-                return  # It is closed.
-            if self._written in began:
-                # The next write begins the log anew.
-                self._written = 0
-            elif self._written >= LARGEST_LOG:
-                with suppress(StoreFull):
-                    self._attempt(self._file.checkpoint)
-                    self._written = 0
-            self._emptyAt = self._written + self.checkpointSize
-
-        self.runner.run(run).addErrback(self._reportFlush).addCallback(finish)
-
-    def _reportFlush(self, failure: Failure) -> None:
-        if not self._flushFailed:
-            self._flushFailed = True
-            self._log.error(
-                "{output}: the spool cannot be flushed to disk ({error}); "
-                "a power cut may lose records",
-                output=self.output,
-                error=failure.value,
-            )
-
-
-def removeEmptied(directory: str) -> None:
-    """
-    Remove a spool that holds nothing and that nobody uses.  What was set aside
-    in its directory stays.
-    """
-    for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm", _LOCK):
-        with suppress(OSError):
-            os.unlink(os.path.join(directory, name))
-    with suppress(OSError):
-        os.rmdir(directory)
-
-
-def storageFormat(encode: Format) -> str:
-    """
-    Tell what L{queueFromKeywords} calls a format.
-    """
-    return "json" if encode is encodeJSON else "text"
-
-
-def queueFromKeywords(
-    description: Description,
-    context: OutputContext,
-    full: str,
-    form: str = "json",
-) -> tuple[Capacity, Store]:
-    """
-    Take the keywords C{queue=}, C{full=}, C{spool=} and C{spool-limit=}.
-
-    @param full: What C{full=} is when it is not given.
-    @param form: How the records are encoded: a key of L{spoolfile.FORMS}.
-    @return: How much to hold, and where.
-    @raise DescriptionError: One of them cannot be used.
-    """
-    capacity = Capacity.take(description, full, context.group)
-    directory = description.takeKeyword("spool", usableDirectory, None)
-    limit = description.takeKeyword("spool-limit", sizeInBytes, None)
-    if directory is None:
-        if limit is not None:
-            raise DescriptionError("spool-limit= is for a spool; give spool=DIR too")
-        return capacity, MemoryStore()
-    file = os.path.join(os.path.realpath(directory), _FILE)
-    if file in context.paths:
-        raise DescriptionError(
-            f"another output has its spool in {directory}; give each its own"
-        )
-    context.paths.add(file)
-    context.spools.append(directory)
-    group = context.group
-    output = context.tally.output
-    thread = ThreadExecutor(context.reactor, f"{output} spool")
-    return (
-        Capacity(
-            group.portion(limit or DEFAULT_LIMIT), capacity.pauses, capacity.limit
-        ),
-        Spool(
-            group.spool(directory),
-            form,
-            output,
-            context.reactor,
-            thread,
-            context.batches,
-        ),
-    )
+        self._undeleted = None
+        self._flusher.replaced()
+        self._takeStock(file, damaged.inFlight if self._out is None else None)

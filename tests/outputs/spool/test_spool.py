@@ -1,5 +1,5 @@
 """
-Tests for L{logrecv.outputs.spool.spool} and the files behind it.
+Tests for L{logrecv.outputs.spool.spool}.
 """
 
 from __future__ import annotations
@@ -8,20 +8,13 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import OutputTally
-from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import RETRY_DELAY, QueuedSink
 from logrecv.outputs.queue.store import StoreFull
-from logrecv.outputs.spool.database import CorruptSpool, InFlight, Row
-from logrecv.outputs.spool.recovery import DamagedDatabase, WriteAheadLog
-from logrecv.outputs.spool.spool import SYNC_INTERVAL, Spool
+from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import ThreadedWriter
 from tests.outputs.queue.test_sink import (
     DirectRunner,
@@ -30,42 +23,7 @@ from tests.outputs.queue.test_sink import (
     encodeMessages,
     messages,
 )
-
-SIZE, COUNT = 1 << 20, 500
-
-
-class SpoolTestCase(SynchronousTestCase):
-    """
-    Spools in a directory that stays the same.
-    """
-
-    def setUp(self) -> None:
-        self.directory = os.path.abspath(self.mktemp())
-        self.clock = Clock()
-
-    @property
-    def file(self) -> Path:
-        return Path(self.directory, "spool.sqlite")
-
-    def makeSpool(self, form: str = "json", **more: Any) -> Spool:
-        spool = Spool(
-            self.directory, form, "1-file", self.clock, DirectRunner(), **more
-        )
-        spool.open()
-        self.addCleanup(spool.close)
-        return spool
-
-    def nextOf(self, spool: Spool, size: int = SIZE, count: int = COUNT) -> Chunk:
-        chunk = spool.next(size, count)
-        assert chunk is not None
-        return chunk
-
-    def drain(self, spool: Spool) -> list[bytes]:
-        found = []
-        while chunk := spool.next(SIZE, COUNT):
-            found.append(chunk.data)
-            spool.done()
-        return found
+from tests.outputs.spool.cases import COUNT, SIZE, SpoolTestCase, connectionOf
 
 
 class StoreTests(SpoolTestCase):
@@ -184,7 +142,7 @@ class StoreTests(SpoolTestCase):
         spool = self.makeSpool()
         spool.append([(b"a" * 5000, 1)])
         limit = "PRAGMA max_page_count = "
-        connection = spool._file._connection
+        connection = connectionOf(spool)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(limit + str(pages))
         parts = [(b"b", 1), (b"c" * 10_000, 1)]
@@ -237,34 +195,6 @@ class StoreTests(SpoolTestCase):
             spool.append([(b"a", 1)])
         self.assertEqual(self.drain(spool), [b"a"])
 
-    def test_logStaysSmall(self) -> None:
-        """
-        The log is emptied when it has grown.
-        """
-        spool = self.makeSpool(checkpointSize=100_000)
-        for _ in range(100):
-            spool.append([(b"x" * 10_000, 1)])
-            self.nextOf(spool)
-            spool.done()
-        self.assertLess(os.path.getsize(f"{self.file}-wal"), 400_000)
-
-    def test_sync(self) -> None:
-        """
-        What is committed is flushed within a second, unless that cannot be,
-        which is said once.
-        """
-        events = captureWarnings(self, Spool)
-        spool = self.makeSpool()
-        spool.append([(b"x", 1)])
-        self.clock.advance(SYNC_INTERVAL)
-        self.assertEqual((events, self.clock.getDelayedCalls()), ([], []))
-        os.rename(f"{self.file}-wal", f"{self.file}-away")
-        for _ in range(2):
-            spool.append([(b"x", 1)])
-            self.clock.advance(SYNC_INTERVAL)
-        self.assertEqual(len(events), 1)
-        self.assertIn("cannot be flushed", events[0])
-
 
 class OpeningTests(SpoolTestCase):
     """
@@ -298,176 +228,6 @@ class OpeningTests(SpoolTestCase):
         """
         self.directory = os.path.join(self.directory, "a", "b")
         self.assertRaises(FileNotFoundError, self.makeSpool)
-
-
-class DamageTests(SpoolTestCase):
-    """
-    Files that are not what was written: see C{tests.faults.test_damage} for
-    more of them.
-    """
-
-    def fill(self) -> None:
-        spool = self.makeSpool()
-        for number in range(20):
-            spool.append([(b"%04d" % number * 1000, 2)])
-        spool.close()
-
-    def test_noDatabase(self) -> None:
-        """
-        A file that is no database is set aside, which is said.
-        """
-        os.mkdir(self.directory)
-        self.file.write_bytes(b"hello" * 1000)
-        events = captureWarnings(self, Spool)
-        spool = self.makeSpool()
-        self.assertEqual(spool.count, 0)
-        [aside] = Path(self.directory).glob("spool.sqlite.damaged-*Z")
-        self.assertEqual(aside.read_bytes(), b"hello" * 1000)
-        self.assertEqual(len(events), 1)
-        self.assertIn(f"is set aside as {aside}", events[0])
-        self.assertIn("0 records in it were saved", events[0])
-
-    def test_saved(self) -> None:
-        """
-        What is whole in a damaged file is taken over, in its order; it is said
-        what is missing.
-        """
-        self.fill()
-        data = bytearray(self.file.read_bytes())
-        place = data.index(b"0007" * 10) // 4096 * 4096
-        data[place : place + 4096] = bytes(4096)
-        self.file.write_bytes(data)
-        events = captureWarnings(self, Spool)
-        spool = self.makeSpool()
-        numbers = [
-            int(data[start : start + 4])
-            for data in self.drain(spool)
-            for start in range(0, len(data), 4000)
-        ]
-        self.assertEqual(numbers, [n for n in range(20) if n in numbers])
-        self.assertNotIn(7, numbers)
-        self.assertGreater(len(numbers), 17)
-        self.assertIn(f"{2 * len(numbers)} records in it were saved", events[0])
-        self.assertIn(f"{20 - len(numbers)} batches are missing", events[0])
-
-    def test_notReplaced(self) -> None:
-        """
-        Where the disk is too full to save anything, everything stays as it is
-        for another time.
-        """
-        self.fill()
-        data = bytearray(self.file.read_bytes())
-        data[4096] ^= 0xFF
-        self.file.write_bytes(data)
-
-        def fail(spool: Spool, wreck: DamagedDatabase) -> int:
-            raise StoreFull("full")
-
-        patched = self.patch(Spool, "_takeOver", fail)
-        self.assertRaises(OSError, self.makeSpool)
-        patched.restore()
-        self.assertEqual(self.file.read_bytes(), data)
-        self.assertEqual(list(Path(self.directory).glob("*damaged*")), [])
-        self.assertEqual(self.makeSpool().count, 40)
-
-    def test_brokenRow(self) -> None:
-        """
-        Data that SQLite cannot know to be damaged is not sent.
-        """
-        self.fill()
-        data = self.file.read_bytes()
-        self.file.write_bytes(data.replace(b"0008" * 3, b"9999" * 3, 1))
-        events = captureWarnings(self, Spool)
-        spool = self.makeSpool()
-        self.assertEqual(spool.count, 40)
-        self.assertNotIn(b"0008", b"".join(self.drain(spool)))
-        self.assertEqual(spool.count, 0)
-        self.assertEqual(
-            events, ["1-file: 1 batches in the spool are damaged and lost"]
-        )
-
-    def test_whileRunning(self) -> None:
-        """
-        A file that is found damaged while it is in use is replaced; what is out
-        is not sent twice, be it damaged or not.
-        """
-        for damaged in (0, 40):
-            self.directory = os.path.abspath(self.mktemp())
-            spool = self.makeSpool()
-            for number in range(50):
-                spool.append([(b"%04d" % number * 3000, 1)])
-            spool._file.checkpoint()
-            self.nextOf(spool, 24_000)
-            data = bytearray(self.file.read_bytes())
-            place = data.index(b"%04d" % damaged * 10) // 4096 * 4096
-            with self.file.open("r+b") as file:
-                file.seek(place)
-                file.write(os.urandom(4096))
-            spool._file._connection.execute("PRAGMA cache_size = 0")
-            events = captureWarnings(self, Spool)
-            spool._attempt(self.raiseOnce())
-            self.assertEqual(len(events), 1, events)
-            self.assertEqual(self.nextOf(spool).data[:4], b"0000")
-            spool.done()
-            found = b"".join(self.drain(spool))
-            self.assertEqual((found[:4], found[-4:]), (b"0002", b"0049"))
-            self.assertEqual((spool.count, spool.size), (0, 0))
-
-    def raiseOnce(self) -> Any:
-        """
-        Make something that finds damage the first time that it is done.
-        """
-        errors = [CorruptSpool("found")]
-
-        def find() -> None:
-            if errors:
-                raise errors.pop()
-
-        return find
-
-    def test_logCut(self) -> None:
-        """
-        A log that ends in the middle is told from one that ends.
-        """
-        spool = self.makeSpool()
-        for _ in range(3):
-            spool.append([(b"a" * 10_000, 1)])
-        data = WriteAheadLog.read(str(self.file)).data
-        whole = WriteAheadLog(data)
-        self.assertFalse(whole.cut)
-        self.assertTrue(WriteAheadLog(data[:-1]).cut)
-        self.assertLess(WriteAheadLog(data[:-1]).committed, whole.committed)
-        self.assertEqual(WriteAheadLog(b"").committed, 0)
-        self.assertFalse(WriteAheadLog(b"").cut)
-
-    def test_wreck(self) -> None:
-        """
-        Rows and the last flight are found page by page, in the log too.
-        """
-        spool = self.makeSpool()
-        spool.append([(b"a" * 10_000, 1), (b"b", 1), (b"c", 1)])
-        spool._file.checkpoint()
-        chunk = self.nextOf(spool, 1)
-        spool.append([(b"d" * 20_000, 4)])
-        with closing(DamagedDatabase(str(self.file))) as wreck:
-            rows = list(wreck.rows())
-            self.assertEqual([row.number for row in rows], [1, 2, 3, 4])
-            self.assertEqual(rows[3], Row.make(4, 0, 4, b"d" * 20_000))
-            self.assertEqual(wreck.flight, InFlight.make(1, 1, chunk.id))
-            self.assertEqual(wreck.missing, 0)
-
-    def test_notWhole(self) -> None:
-        """
-        What has the wrong checksum or types is not whole.
-        """
-        row = Row.make(1, 0, 2, b"x")
-        self.assertTrue(row.whole)
-        for changed in ({"number": 2}, {"data": b"y"}, {"records": None}):
-            self.assertFalse(row._replace(**changed).whole)
-        flight = InFlight.make(1, 2, "x")
-        self.assertTrue(flight.whole)
-        for changed in ({"first": 0}, {"id": "y"}, {"id": None}):
-            self.assertFalse(flight._replace(**changed).whole)
 
 
 class SinkTests(SpoolTestCase):
@@ -575,7 +335,7 @@ class SinkTests(SpoolTestCase):
         """
         Let the disk be full, or not.
         """
-        connection = sink.store._file._connection  # type: ignore[attr-defined]
+        connection = connectionOf(sink.store)
         if pages is None:
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
