@@ -75,7 +75,7 @@ class INumberedStore(Protocol):
 @define(eq=False, slots=False)
 class SeenBatches:
     """
-    Remembers the names of batches for as long as the process runs.
+    Remembers the names of batches for as long as the process runs::
 
         with seen.lock:
             if not seen.isDuplicate(name):
@@ -128,7 +128,7 @@ class SeenBatches:
 @define(eq=False, slots=False)
 class StoredSeenBatches(SeenBatches, Service):
     """
-    Remembers the names of batches over a restart, too, and after a kill.
+    Remembers the names of batches over a restart, too, and after a kill::
 
         seen = StoredSeenBatches("/var/lib/logrecv")
         seen.startService()
@@ -143,7 +143,7 @@ class StoredSeenBatches(SeenBatches, Service):
     this happens in one turn of the reactor.
 
     @ivar directory: The absolute path of the directory of the file.
-    @ivar shared: Whether other processes use the file, too.
+    @ivar shared: C{True} if other processes use the file, too.
     """
 
     _log: ClassVar[Logger] = Logger()

@@ -20,8 +20,8 @@ def openPrivate(path: str, flags: int) -> int:
     Open a file for this process alone.  A new file gets permissions for its
     owner only.
 
-    @param flags: Flags of C{os.open}.  (The arguments are those that C{open}
-        gives its C{opener}.)
+    @param flags: Flags of C{os.open}.  (C{open} calls its C{opener} with these
+        arguments.)
     @return: The descriptor, which programs that this one starts do not inherit.
     @raise OSError: The file cannot be opened.
     """

@@ -53,7 +53,7 @@ class AppendedFile:
     @ivar descriptor: The descriptor of the file.
     @ivar isRegular: C{False} for a device or a FIFO.
     @ivar size: Bytes that the file had when this process last looked.
-    @ivar isTorn: Whether the file ends in a line that somebody else left
+    @ivar isTorn: C{True} if the file ends in a line that somebody else left
         unfinished.
     """
 
@@ -117,8 +117,8 @@ class AppendedFile:
         Cut off the last bytes that this process appended.
 
         @param count: How many bytes.
-        @return: Whether that was done.  It is not if somebody else has appended
-            to the file since, or if the file cannot be cut.
+        @return: C{False} if somebody else has appended to the file since, or if
+            the file cannot be cut: then all bytes stay.
         """
         with suppress(OSError):
             end = os.lseek(self.descriptor, 0, os.SEEK_CUR)

@@ -27,7 +27,7 @@ COMPRESS_SIZE: Final = 256 * 1024
 #: that L{logrecv.outputs.queue.sink.CLOSE_TIMEOUT} gives to closing the file.
 ARCHIVE_STOP_TIMEOUT: Final = 0.5
 
-#: Seconds from an attempt that failed to the next one.
+#: Seconds from an attempt that failed to the next attempt.
 ARCHIVE_RETRY_DELAY: Final = 60.0
 
 #: Seconds between two searches for files that have become too old, though
@@ -48,9 +48,9 @@ class Archive:
     and never in the writer's.  The end of the process does not wait for the
     thread.
 
-    Each time, the archive reads from the directory what is to be done, and
-    remembers nothing.  So work that a crash, a full disk or a stop left undone
-    is done the next time.
+    The archive remembers nothing: each time, it reads from the directory which
+    files to compress and to remove.  So work that a crash, a full disk or a stop
+    left undone is done the next time.
 
     @ivar directory: The directory.
     @ivar base: The name of the file that is rotated in the directory.

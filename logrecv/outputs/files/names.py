@@ -38,7 +38,7 @@ class RotatedFile:
         the epoch, or a little later where another file has that time: no two
         files of a base have the same stamp.
     @ivar suffix: The suffix of the compression: C{".gz"}, C{".zst"} or C{""}.
-    @ivar partial: Whether the compression is not finished.
+    @ivar partial: C{True} if the compression is not finished.
     """
 
     name: str

@@ -42,7 +42,7 @@ class Rotation:
     @ivar schedule: Tells when the file is full.
     @ivar archive: Compresses and removes the files that were moved away.
     @ivar clock: Returns the time, in seconds since the epoch.
-    @ivar shared: Whether other processes rotate the file, too.
+    @ivar shared: C{True} if other processes rotate the file, too.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -69,7 +69,7 @@ class Rotation:
         Take note that another file is written to from now on.
         """
         now = self.clock()
-        # A file may be from the future, where nobody can tell what day it is.
+        # The time of the file may be in the future, beyond all calendars.
         since = min(status.st_mtime, now) if status.st_size else now
         self._deadline = self.schedule.deadline(since)
 
@@ -109,15 +109,15 @@ class Rotation:
 
     def rotate(self, status: os.stat_result, create: Callable[[], int]) -> int | None:
         """
-        Move the file away and put a new one in its place.
+        Move the file away and put a new file in its place.
 
         @param status: The status of the file.
         @param create: Opens the file at the path, and makes a new one if there
             is none.
         @return: The descriptor of the new file; L{None} if there is no new file
-            and writing has to go on in the old one.
+            and writing has to go on in the old file.
         @raise OSError: There is no new file, and nothing may be written to the
-            old one either.
+            old file either.
         """
         try:
             target = self._moveAway(status)

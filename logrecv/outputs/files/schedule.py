@@ -57,8 +57,8 @@ class Schedule:
 
         >>> Schedule(size=100).remaining(30)
         70
-        >>> Schedule(turn=nextHour).deadline(0.0)
-        3600.0
+        >>> Schedule(size=100).deadline(0.0)
+        inf
 
     @ivar size: Bytes that a file holds.
     @ivar turn: Returns the first turn of local time after a time, both in

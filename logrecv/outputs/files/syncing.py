@@ -1,5 +1,5 @@
 """
-Syncing a file: what was written survives a power cut.
+Syncing of a file, so that its data survive a power cut.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class FileSync:
     @ivar delay: Seconds that data may stay unsynced: 0 for syncing before the
         write returns, infinite for no syncing at all.
     @ivar clock: Returns the time, in seconds.
-    @ivar isNameUnsynced: Whether the name of the file may not survive a power
+    @ivar isNameUnsynced: C{True} if the name of the file may not survive a power
         cut.
     """
 

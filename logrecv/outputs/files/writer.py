@@ -22,7 +22,7 @@ from logrecv.outputs.files.syncing import FileSync
 from logrecv.outputs.writers import IBlockingWriter
 
 #: Permissions of a new file, unless C{mode=} says otherwise: records may hold
-#: what is not for everybody.
+#: secrets.
 DEFAULT_MODE: Final = 0o640
 
 
@@ -47,7 +47,7 @@ class _Progress:
 @define(eq=False)
 class FileWriter:
     r"""
-    Appends to a file.
+    Appends to a file::
 
         writer = FileWriter("/var/log/app.log", syncDelay=0.0)
         writer.open()
@@ -301,7 +301,7 @@ class FileWriter:
 
     def _syncOrTakeBack(self, file: AppendedFile) -> None:
         """
-        Sync what was written.
+        Sync the file.
 
         @raise OSError: The disk cannot promise that.  The unsynced part of the
             current data is taken back, if that is possible: the system may say

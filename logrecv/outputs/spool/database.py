@@ -24,8 +24,7 @@ from logrecv.paths import makePrivateFile, removeIfPresent
 #: The value of C{PRAGMA application_id} by the format of the records.
 FORMS: Final = {"json": 0x6C6F6701, "frames": 0x6C6F6702, "text": 0x6C6F6703}
 
-#: What SQLite adds to the name of a database for its write-ahead log, and for the
-#: index of the log.
+#: The suffixes of the write-ahead log of a database, and of the index of the log.
 LOG_SUFFIX: Final = "-wal"
 INDEX_SUFFIX: Final = "-shm"
 
@@ -123,7 +122,7 @@ def _connect(path: str) -> sqlite3.Connection:
 @define(eq=False)
 class SpoolFile:
     """
-    An open database.
+    An open database::
 
         with closing(SpoolFile.open("/var/spool/app/spool.sqlite", "json")) as file:
             file.append([Row.make(1, 0, 1, encoded)])
@@ -252,7 +251,7 @@ class SpoolFile:
         """
         Remove the parts with the numbers from C{first} to C{last}.
 
-        @raise StoreFull: The disk has no room for the note of it.
+        @raise StoreFull: The disk has no room for the transaction.
         """
         statement = "DELETE FROM parts WHERE number BETWEEN ? AND ?"
         with _writing():
@@ -282,7 +281,7 @@ class SpoolFile:
         Empty the log.  Waits for the disk.
 
         @return: The number of frames that were in the log.
-        @raise StoreFull: The disk does not take them.
+        @raise StoreFull: The disk does not take the frames.
         """
         with _writing():
             return _checkpoint(self._connection)

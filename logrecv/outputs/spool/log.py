@@ -44,7 +44,7 @@ class Frame(NamedTuple):
     @ivar number: The number of the frame, from 0 on.
     @ivar page: The number of the page in the database, from 1 on.
     @ivar offset: The position of the page in the log, in bytes.
-    @ivar commits: Whether the frame is the last one of a transaction.
+    @ivar commits: C{True} if the frame is the last of a transaction.
     """
 
     number: int
@@ -86,7 +86,7 @@ class WriteAheadLog:
     @property
     def committed(self) -> int:
         """
-        The number of frames up to the last one that ends a transaction.
+        The number of frames up to the last frame that ends a transaction.
         """
         return max(
             (frame.number + 1 for frame in self._whole() if frame.commits), default=0
@@ -118,7 +118,7 @@ class WriteAheadLog:
     def _current(self) -> Iterator[Frame]:
         """
         Give the frames that are no left-overs from before the log was last
-        emptied.  The last one may be cut.
+        emptied.  The last frame may be cut.
         """
         current = self._salts()
         stop = len(self.data) - _FRAME_HEADER.size + 1

@@ -39,7 +39,7 @@ class _Place(NamedTuple):
 @define(eq=False)
 class DamagedDatabase:
     """
-    A damaged file, and the log beside it.
+    A damaged file, and the log beside it::
 
         log = WriteAheadLog.read("spool.sqlite-wal")
         with closing(DamagedDatabase("spool.sqlite", log)) as damaged:

@@ -9,8 +9,8 @@ The files while a damaged file is replaced, in the order of the steps:
  3. C{spool.sqlite} and its log are renamed to C{spool.sqlite.damaged-TIME}.
  4. C{spool.sqlite.new} is renamed to C{spool.sqlite}.
 
-A process that ends before step 3 has changed nothing, and the next one begins with
-step 1; one that ends after it is finished by the next.
+A process that ends before step 3 has changed nothing, and the next process begins
+with step 1.  If a process ends later, the next process does the remaining steps.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _T = TypeVar("_T")
 #: Seconds that a search for damage may take when the spool is opened.
 CHECK_TIMEOUT: Final = 2.0
 
-#: What the name of the log gets while the log may yet be needed.
+#: The suffix of the second name of the log, while the log may yet be needed.
 _KEPT_SUFFIX: Final = "-wal.kept"
 
-#: What the name of a new file gets until the new file is complete.
+#: The suffix of a new file until the new file is complete.
 _NEW_SUFFIX: Final = ".new"
 
 
@@ -198,7 +198,7 @@ class ReplaceableFile:
 
     def _replace(self, damage: CorruptSpool) -> None:
         """
-        Set the file aside, and go on in a new one with the rows that are whole.
+        Set the file aside, and go on in a new file with the rows that are whole.
 
         @raise OSError: That cannot be done; everything is as it was.
         @raise CorruptSpool: The new file is damaged too.
@@ -258,7 +258,8 @@ class ReplaceableFile:
 
     def _finishReplacing(self) -> None:
         """
-        Finish what a process had begun that ended while it replaced the file.
+        Do the remaining steps, if an earlier process ended while it replaced the
+        file.
         """
         new = self.path + _NEW_SUFFIX
         if not os.path.exists(self.path) and os.path.exists(new):

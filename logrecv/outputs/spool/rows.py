@@ -10,7 +10,7 @@ from zlib import crc32
 
 class CorruptSpool(Exception):
     """
-    The file of a spool does not hold what was written.
+    The file of a spool does not hold the bytes that were written.
     """
 
 

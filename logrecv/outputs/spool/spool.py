@@ -39,7 +39,7 @@ DEFAULT_LIMIT: Final = 1024 * 1024 * 1024
 @define(eq=False)
 class Spool:
     """
-    A store on disk.
+    A store on disk::
 
         spool = Spool("/var/spool/app", "json", "1-file", reactor, executor)
         spool.open()
@@ -307,7 +307,7 @@ class Spool:
 
     def salvage(self, damaged: DamagedDatabase, file: SpoolFile) -> int:
         """
-        See L{logrecv.outputs.spool.replacing.IRowHolder.salvage}.
+        Store the parts that are held in a new file.
         """
         after, inFlight = self._gone, None
         if self._out is not None:
@@ -323,7 +323,7 @@ class Spool:
 
     def replaced(self, damaged: DamagedDatabase, file: SpoolFile) -> None:
         """
-        See L{logrecv.outputs.spool.replacing.IRowHolder.replaced}.
+        Count the parts in a new file.
         """
         self._undeleted = None
         self._flusher.replaced()

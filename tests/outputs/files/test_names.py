@@ -4,10 +4,12 @@ Tests for L{logrecv.outputs.files.names}.
 
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv.outputs.files import names
 from logrecv.outputs.files.names import RotatedFile, collide, findRotated
 from tests.outputs.files.test_schedule import utc
 
@@ -26,14 +28,20 @@ class NameTests(SynchronousTestCase):
             RotatedFile.make("app.log", stamp).name, "app.log.20261122T100000.007Z"
         )
 
+    def test_example(self) -> None:
+        """
+        The example in the documentation is right.
+        """
+        self.assertEqual(doctest.testmod(names), (0, 1))
+
     def test_sortable(self) -> None:
         """
         The order of the names is that of the times.
         """
-        names = [
+        inOrder = [
             RotatedFile.make("a", stamp).name for stamp in range(0, 10**13, 10**10 + 1)
         ]
-        self.assertEqual(sorted(names), names)
+        self.assertEqual(sorted(inOrder), inOrder)
 
     def test_roundTrip(self) -> None:
         """

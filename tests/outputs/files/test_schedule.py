@@ -4,12 +4,14 @@ Tests for L{logrecv.outputs.files.schedule}.
 
 from __future__ import annotations
 
+import doctest
 import os
 import time
 from calendar import timegm
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv.outputs.files import schedule
 from logrecv.outputs.files.schedule import (
     NEVER,
     Schedule,
@@ -123,22 +125,22 @@ class ScheduleTests(SynchronousTestCase):
         """
         A size leaves room up to it, for as long as it takes.
         """
-        schedule = scheduleFromText("100M")
-        self.assertEqual(schedule, Schedule(size=100 << 20))
-        self.assertEqual(schedule.remaining(0), 100 << 20)
-        self.assertEqual(schedule.remaining((100 << 20) - 1), 1)
-        self.assertEqual(schedule.remaining(200 << 20), 0)
-        self.assertEqual(schedule.deadline(7.0), float("inf"))
+        made = scheduleFromText("100M")
+        self.assertEqual(made, Schedule(size=100 << 20))
+        self.assertEqual(made.remaining(0), 100 << 20)
+        self.assertEqual(made.remaining((100 << 20) - 1), 1)
+        self.assertEqual(made.remaining(200 << 20), 0)
+        self.assertEqual(made.deadline(7.0), float("inf"))
 
     def test_time(self) -> None:
         """
         A turn leaves room for all that comes until then.
         """
         for text, turn in [("hourly", nextHour), ("daily", nextDay)]:
-            schedule = scheduleFromText(text)
-            self.assertEqual(schedule, Schedule(turn=turn))
-            self.assertGreater(schedule.remaining(1 << 40), 1 << 40)
-            self.assertEqual(schedule.deadline(1e9), turn(1e9))
+            made = scheduleFromText(text)
+            self.assertEqual(made, Schedule(turn=turn))
+            self.assertGreater(made.remaining(1 << 40), 1 << 40)
+            self.assertEqual(made.deadline(1e9), turn(1e9))
 
     def test_refused(self) -> None:
         """
@@ -147,6 +149,12 @@ class ScheduleTests(SynchronousTestCase):
         for text in ("", "weekly", "100", "4095", "-1M", "1T", "1.5M", "٣M"):
             error = self.assertRaises(ValueError, scheduleFromText, text)
             self.assertIn("such as 100M", str(error))
+
+    def test_example(self) -> None:
+        """
+        The example in the documentation is right.
+        """
+        self.assertEqual(doctest.testmod(schedule), (0, 2))
 
     def test_never(self) -> None:
         """
