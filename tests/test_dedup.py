@@ -41,7 +41,7 @@ class BatchesTests(SynchronousTestCase):
 
     def test_repeated(self) -> None:
         """
-        What was taken is known when it comes again, which is counted.
+        A batch that comes again is known, which is counted.
         """
         memory = SeenBatches()
         self.assertFalse(memory.isDuplicate("a"))
@@ -53,7 +53,7 @@ class BatchesTests(SynchronousTestCase):
 
     def test_notTaken(self) -> None:
         """
-        What could not be taken may come again.
+        A batch that could not be taken may come again.
         """
         memory = SeenBatches()
         with self.assertRaises(ValueError), memory.recording("a"):
@@ -123,7 +123,7 @@ class StoredBatchesTests(SynchronousTestCase):
 
     def test_notTaken(self) -> None:
         """
-        What could not be taken is not remembered.
+        A batch that could not be taken is not remembered.
         """
         first = self.make()
         with self.assertRaises(ValueError), first.recording("a"):
@@ -135,7 +135,7 @@ class StoredBatchesTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """
-        What another process has taken meanwhile is known, too, and each forgets
+        A batch that another process has taken is known, too, and each forgets
         only where its own spools end.
         """
         first, second = (

@@ -90,7 +90,7 @@ def drain(spool: Spool) -> list[int]:
 @frozen
 class Outcome:
     """
-    What became of a damaged spool.
+    The end of a damaged spool.
 
     @ivar lost: Parts that did not come out.
     @ivar again: Parts that came out though they were sent.

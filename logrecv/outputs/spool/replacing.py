@@ -112,6 +112,10 @@ class ReplaceableFile:
                 self._replace(damage)
             except CorruptSpool as error:
                 raise OSError(f"{self.path}: {error}") from None
+        except OSError:
+            self.close()
+            self._restoreLog()
+            raise
 
     def attempt(self, operation: Callable[[SpoolFile], _T]) -> _T:
         """

@@ -155,7 +155,7 @@ class CompressTests(ArchiveTestCase):
 
     def test_leftovers(self) -> None:
         """
-        What a crash left is finished: a compression that was begun is begun
+        Work that a crash left is finished: a compression that was begun is begun
         again, and an original that was not removed goes.
         """
         self.put(1000, b"first\n")
@@ -263,7 +263,7 @@ class KeepTests(ArchiveTestCase):
 
     def test_notCompressedFirst(self) -> None:
         """
-        What is not kept is not compressed before it is removed.
+        A file that is not kept is not compressed before it is removed.
         """
         self.put(1000)
         self.put(2000)
@@ -339,7 +339,7 @@ class ThreadTests(ArchiveTestCase):
 
     def test_elsewhere(self) -> None:
         """
-        What was left is done at the start, and what comes when there is word of
+        Old work is done at the start, and new work when there is word of
         it, in a thread that the end of the process does not wait for.
         """
         threads = set()

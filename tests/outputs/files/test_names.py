@@ -16,7 +16,7 @@ from tests.outputs.files.test_schedule import utc
 
 class NameTests(SynchronousTestCase):
     """
-    What files are called when they were moved away.
+    The names of files that were moved away.
     """
 
     def test_make(self) -> None:

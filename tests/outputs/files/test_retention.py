@@ -36,7 +36,7 @@ class KeepTests(SynchronousTestCase):
 
     def test_days(self) -> None:
         """
-        What is older than so many days is not kept, however few there are.
+        Files older than so many days are not kept, however few there are.
         """
         keep = keepDays(2)
         now = 10 * 86400.0
@@ -53,7 +53,7 @@ class KeepTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What is neither is refused.
+        Any other text is refused.
         """
         for text in ("", "0", "0d", "-1", "d", "7dd", "7w", "1.5d", "٣", "all"):
             error = self.assertRaises(ValueError, retentionFromText, text)

@@ -85,7 +85,7 @@ class RotationTests(SynchronousTestCase):
 
     def rotated(self) -> dict[str, str]:
         """
-        What is in the files that were moved away, by the end of their names.
+        The contents of the files that were moved away, by the end of their names.
         """
         return {
             path.name.removeprefix("app.log."): path.read_text()

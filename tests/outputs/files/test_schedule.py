@@ -118,7 +118,7 @@ class TurnTests(SynchronousTestCase):
 
 class ScheduleTests(SynchronousTestCase):
     """
-    L{scheduleFromText} and what it gives.
+    L{scheduleFromText} and the schedules that it gives.
     """
 
     def test_size(self) -> None:
@@ -144,7 +144,7 @@ class ScheduleTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What is neither, or a size that somebody forgot the unit of, is refused.
+        Any other text, or a size that somebody forgot the unit of, is refused.
         """
         for text in ("", "weekly", "100", "4095", "-1M", "1T", "1.5M", "٣M"):
             error = self.assertRaises(ValueError, scheduleFromText, text)

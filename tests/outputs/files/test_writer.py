@@ -67,7 +67,7 @@ class AppendTests(FileTestCase):
 
     def test_appends(self) -> None:
         """
-        What was there stays; what others append meanwhile, too.
+        Old lines stay; lines that others append meanwhile do, too.
         """
         self.path.write_bytes(b"old\n")
         writer = self.open()
@@ -224,8 +224,8 @@ class SharedTests(FileTestCase):
 
     def test_noRoom(self) -> None:
         """
-        What one takes back for want of room, and what another writes meanwhile,
-        costs neither anything.
+        A line that one takes back for want of room, and a line that another writes
+        meanwhile, cost neither anything.
         """
         first, second = self.open(), self.open()
         data = b"first\nsecond\n"
@@ -370,7 +370,7 @@ class FIFOTests(FileTestCase):
 
 class SyncTests(FileTestCase):
     """
-    What a power cut may take.  The disk is the system's; the tests see when it
+    Data that a power cut may take.  The disk is the system's; the tests see when it
     is told to write, and make it fail.
     """
 
@@ -467,7 +467,7 @@ class SyncTests(FileTestCase):
 
     def test_closed(self) -> None:
         """
-        What is not synced is when the file is closed, or opened again.
+        Unsynced data are synced when the file is closed, or opened again.
         """
         writer = self.writer("interval")
         writer.write(b"a\n")
@@ -598,7 +598,7 @@ class SyncTests(FileTestCase):
 
     def test_device(self) -> None:
         """
-        What is no file is not synced.
+        A device is not synced.
         """
         self.path = Path(os.devnull)
         writer = self.writer("always")

@@ -1,5 +1,5 @@
 """
-What tests of spools have in common.
+Common parts of the tests of spools.
 """
 
 from __future__ import annotations

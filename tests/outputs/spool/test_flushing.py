@@ -30,8 +30,7 @@ class FlushingTests(SpoolTestCase):
 
     def test_sync(self) -> None:
         """
-        What is committed is flushed within a second, unless that cannot be,
-        which is said once.
+        Committed data are flushed within a second.  A failure is logged once.
         """
         events = captureWarnings(self, LogFlusher)
         spool = self.makeSpool()

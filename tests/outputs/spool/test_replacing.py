@@ -55,8 +55,8 @@ class DamageTests(SpoolTestCase):
 
     def test_saved(self) -> None:
         """
-        What is whole in a damaged file is taken over, in its order; it is said
-        what is missing.
+        Whole rows of a damaged file are taken over, in their order; the log says
+        how many are missing.
         """
         self.fill()
         data = bytearray(self.file.read_bytes())

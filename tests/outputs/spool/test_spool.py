@@ -33,7 +33,7 @@ class StoreTests(SpoolTestCase):
 
     def test_order(self) -> None:
         """
-        What goes in first comes out first, in groups, and is then gone.
+        Parts that go in first come out first, in groups, and are then gone.
         """
         spool = self.makeSpool()
         spool.append([(b"a", 1)])
@@ -63,8 +63,8 @@ class StoreTests(SpoolTestCase):
 
     def test_unwritten(self) -> None:
         """
-        What was not done is there after a restart, and so is its name; what was
-        done is not.
+        A chunk that was not done is there after a restart, under the same name; a
+        chunk that was done is not.
         """
         spool = self.makeSpool()
         for number in range(5):
@@ -85,7 +85,7 @@ class StoreTests(SpoolTestCase):
 
     def test_killed(self) -> None:
         """
-        What was appended is in the files even if nothing is ever closed.
+        Appended parts are in the files even if nothing is ever closed.
         """
         spool = self.makeSpool()
         spool.append([(b"a", 1)])
@@ -114,7 +114,7 @@ class StoreTests(SpoolTestCase):
 
     def test_dropOldest(self) -> None:
         """
-        What is out and what is newest is not dropped.
+        The chunk in flight and the newest part are not dropped.
         """
         spool = self.makeSpool()
         for number in range(5):
@@ -136,7 +136,7 @@ class StoreTests(SpoolTestCase):
 
     def test_noRoom(self) -> None:
         """
-        Where the disk is full nothing of a batch is stored, and what is held is
+        Where the disk is full nothing of a batch is stored, and held parts are
         sent all the same; then there is room.
         """
         spool = self.makeSpool()
@@ -154,7 +154,7 @@ class StoreTests(SpoolTestCase):
 
     def test_undeleted(self) -> None:
         """
-        What could not be deleted does not come again, and is deleted later.
+        Parts that could not be deleted do not come again, and are deleted later.
         """
         spool = self.makeSpool()
         for text in (b"a", b"b"):
@@ -198,7 +198,7 @@ class StoreTests(SpoolTestCase):
 
 class OpeningTests(SpoolTestCase):
     """
-    What keeps a spool from being used.
+    Reasons for which a spool cannot be used.
     """
 
     def test_locked(self) -> None:
@@ -221,6 +221,8 @@ class OpeningTests(SpoolTestCase):
         spool.close()
         error = self.assertRaises(OSError, self.makeSpool)
         self.assertIn("records of another kind of output", str(error))
+        self.assertFalse(os.path.exists(f"{self.file}-wal.kept"))
+        self.assertEqual(self.drain(self.makeSpool("frames")), [b"a"])
 
     def test_noDirectory(self) -> None:
         """
@@ -265,7 +267,7 @@ class SinkTests(SpoolTestCase):
 
     def test_written(self) -> None:
         """
-        What is taken goes through the spool, which is empty then.
+        Records go through the spool, which is empty then.
         """
         sink = self.makeSink(DirectRunner())
         sink.deliver(messages("a", "b"))
@@ -277,8 +279,8 @@ class SinkTests(SpoolTestCase):
 
     def test_kept(self) -> None:
         """
-        What is not written when the sink is stopped is neither dropped nor
-        lost; the next run sends it first.
+        Records that are not written when the sink is stopped are neither dropped
+        nor lost; the next run sends them first.
         """
         events = captureWarnings(self)
         os.mkfifo(self.target)
@@ -391,7 +393,7 @@ class SinkTests(SpoolTestCase):
 
     def test_damaged(self) -> None:
         """
-        What is lost in the spool is counted.
+        Records that are lost in the spool are counted.
         """
         sink = self.makeSink(HeldRunner())
         for text in "abc":
