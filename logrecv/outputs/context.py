@@ -23,8 +23,9 @@ from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.queue.store import IStore, MemoryStore
+from logrecv.outputs.spool.directory import FILE
 from logrecv.outputs.spool.spool import DEFAULT_LIMIT as SPOOL_LIMIT
-from logrecv.outputs.spool.spool import FILE, Spool
+from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import (
     IBlockingWriter,
     IWriter,

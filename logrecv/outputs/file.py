@@ -15,21 +15,14 @@ from logrecv.formats.text import makeText
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IRecordSink
 from logrecv.outputs.context import OutputContext
-from logrecv.outputs.files.archive import (
-    BackgroundArchive,
-    takeCompression,
-)
-from logrecv.outputs.files.rotation import (
-    LONGEST_ADDITION,
-    NoRotation,
-    Rotation,
-    ScheduledRotation,
-    collide,
-    keepAll,
-    takeKeep,
-    takeSchedule,
-)
-from logrecv.outputs.files.writer import DEFAULT_MODE, SYNC_DELAYS, FileWriter
+from logrecv.outputs.files.archive import Archive
+from logrecv.outputs.files.compression import compressionFromText
+from logrecv.outputs.files.names import LONGEST_ADDITION_SIZE, collide
+from logrecv.outputs.files.retention import keepAll, retentionFromText
+from logrecv.outputs.files.rotation import Rotation
+from logrecv.outputs.files.schedule import scheduleFromText
+from logrecv.outputs.files.syncing import SYNC_DELAYS
+from logrecv.outputs.files.writer import DEFAULT_MODE, FileWriter
 from logrecv.outputs.keywords import takeFormat
 
 #: The keywords that only files take.
@@ -69,28 +62,28 @@ def _takeRotation(
     @param group: The processes that write to the file.
     @raise DescriptionError: The value of a keyword cannot be used.
     """
-    schedule = description.takeKeyword("rotate", takeSchedule, None)
-    keep = description.takeKeyword("keep", takeKeep, None)
-    compression = description.takeKeyword("compress", takeCompression, None)
+    schedule = description.takeKeyword("rotate", scheduleFromText, None)
+    keep = description.takeKeyword("keep", retentionFromText, None)
+    compression = description.takeKeyword("compress", compressionFromText, None)
     if schedule is None:
         if keep or compression:
             raise DescriptionError(
                 f"{'keep' if keep else 'compress'}= is for files that rotate= "
                 "moved away; give it too, such as rotate=daily"
             )
-        return NoRotation()
+        return Rotation(path)
     directory, base = os.path.split(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise DescriptionError(f"rotate= is for files, and {path} is none")
-    longest = os.pathconf(directory, "PC_NAME_MAX") - LONGEST_ADDITION
+    longest = os.pathconf(directory, "PC_NAME_MAX") - LONGEST_ADDITION_SIZE
     if len(os.fsencode(base)) > longest:
         raise DescriptionError(
             f"rotate= makes the name of the file longer; it may have {longest} bytes"
         )
-    archive = BackgroundArchive(
+    archive = Archive(
         directory, base, clock, keep or keepAll, compression, group.lock()
     )
-    return ScheduledRotation(path, schedule, archive, clock, not group.isSingle)
+    return Rotation(path, schedule, archive, clock, not group.isSingle)
 
 
 def parseFile(description: Description, context: OutputContext) -> IRecordSink:
