@@ -1,6 +1,7 @@
 """
-The C{logrecv} command: the service in the foreground, its own log on standard
-error, so that standard output carries records alone; and C{logrecv replay}.
+The C{logrecv} command.  C{logrecv} runs the service in the foreground, with its own log
+on standard error, so that standard output carries records alone.  C{logrecv replay}
+sends quarantined payloads again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from logrecv.process import ProcessService
-from logrecv.replay import command as replay
 from logrecv.tap import Options, makeService
 
 
@@ -20,7 +20,7 @@ def run(reactor: Any, service: ProcessService) -> int:
     """
     Run a service until the reactor is stopped.
 
-    @return: The exit status: 0, or 1 if records were lost in the stop.
+    @return: The exit status: 0, or 1 if the stop lost records.
     """
     service.privilegedStartService()
     service.startService()
@@ -33,12 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     Run C{logrecv}.
 
-    @param arguments: The command line without the command; L{None} for that of
-        the process.
+    @param arguments: The command line without the command; L{None} for the arguments
+        of this process.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["replay"]:
-        raise SystemExit(replay.main(arguments[1:]))
+        # Not imported by the service, which is to start fast.
+        from logrecv.replay import command
+
+        raise SystemExit(command.main(arguments[1:]))
     options = Options()
     options.parseOptions(arguments)
     service = makeService(options)

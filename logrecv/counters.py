@@ -1,8 +1,8 @@
 """
 The counters behind the promise of conservation, as plain numbers.
 
-Whoever takes or gives away a record counts it in the same turn of the reactor,
-so the sums hold whenever anybody looks.
+Each component counts a record in the same turn of the reactor in which it takes the
+record or hands the record on.  So the equations below hold at any time.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from attrs import define, field
 @define(eq=False)
 class InputTally:
     """
-    What came in one way: C{received = accepted + sum(rejected)}.
+    The counters of one way in: C{received = accepted + sum(rejected.values())}.
 
-    @ivar via: C{"tcp"}, C{"udp"}, C{"http"} or C{"json"}.
-    @ivar rejected: Payloads by the reason they were rejected for.
-    @ivar connections: Connections that are open now.
-    @ivar refused: Connections that were turned away, by reason.
+    @ivar via: The way in: C{"tcp"}, C{"udp"}, C{"http"} or C{"json"}.
+    @ivar received: The number of payloads that came.
+    @ivar accepted: The number of records that were made of payloads.
+    @ivar rejected: The numbers of payloads that were rejected, by reason.
+    @ivar connections: The number of connections that are open now.
+    @ivar refused: The numbers of connections that were refused, by reason.
     """
 
     via: str
@@ -39,23 +41,23 @@ class InputTally:
         """
         Count payloads of which no record was made.
 
-        @param reason: One of the constants of L{logrecv.wire.errors}.
+        @param reason: One of the constants of L{logrecv.reasons}.
         """
         self.received += count
         self.rejected[reason] = self.rejected.get(reason, 0) + count
 
     def refuse(self, reason: str) -> None:
         """
-        Count a connection that was turned away.
+        Count a connection that was refused.
 
-        @param reason: A short name out of a fixed set.
+        @param reason: One of the constants of L{logrecv.reasons}.
         """
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
 
 def makeTallies() -> list[InputTally]:
     """
-    Make a tally for each way in.
+    Make the tallies of all ways in.
     """
     return [InputTally(via) for via in ("tcp", "udp", "http", "json")]
 
@@ -63,15 +65,21 @@ def makeTallies() -> list[InputTally]:
 @define(eq=False)
 class OutputTally:
     """
-    What became of the records one output was given:
-    C{taken + restored = filtered + delivered + queued + sum(dropped)}.
+    The counters of one output, which show what became of the records that the output
+    took: C{taken + restored = filtered + delivered + queued + sum(dropped.values())}.
 
-    @ivar output: The output's label: its position and kind, C{"1-file"}.
-    @ivar filtered: Records that the output's filter kept back.
-    @ivar delivered: Records that reached where the output sends them.
-    @ivar queued: Records that wait.
-    @ivar dropped: Records given up, by reason.
-    @ivar restored: Records that an earlier run left in the output's spool.
+    A sink counts each record that L{logrecv.interfaces.IRecordSink.deliver} took::
+
+        tally = OutputTally("1-count")
+        tally.delivered += 3
+        tally.drop("queue-full", 2)
+
+    @ivar output: The label of the output, its position and kind: C{"1-file"}.
+    @ivar filtered: The number of records that the filter of the output kept back.
+    @ivar delivered: The number of records that reached their destination.
+    @ivar queued: The number of records that wait.
+    @ivar restored: The number of records that an earlier run left in the spool.
+    @ivar dropped: The numbers of records that were given up, by reason.
     """
 
     output: str
@@ -85,7 +93,7 @@ class OutputTally:
         """
         Count records that were given up.
 
-        @param reason: A short name out of a fixed set.
+        @param reason: One of the constants of L{logrecv.reasons}.
         """
         if count:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
@@ -94,10 +102,12 @@ class OutputTally:
 @define(eq=False)
 class QuarantineTally:
     """
-    What became of payloads that were to be kept in quarantine.
+    The counters of the quarantine: the payloads that it kept, and the payloads that it
+    could not keep.
 
-    @ivar kept: Those that were written, by the reason they were rejected for.
-    @ivar dropped: Those that were not, by why.
+    @ivar kept: The numbers of payloads that were written, by the reason why they were
+        rejected.
+    @ivar dropped: The numbers of payloads that were not written, by the reason for it.
     """
 
     kept: dict[str, int] = field(factory=dict)
@@ -107,15 +117,15 @@ class QuarantineTally:
         """
         Count a payload that was written.
 
-        @param reason: One of the constants of L{logrecv.wire.errors}, or
-            L{logrecv.reasons.REFUSED}.
+        @param reason: The reason why the payload was rejected: one of the constants of
+            L{logrecv.reasons}.
         """
         self.kept[reason] = self.kept.get(reason, 0) + 1
 
     def drop(self, reason: str, count: int) -> None:
         """
-        Count payloads that were not.
+        Count payloads that were not written.
 
-        @param reason: A short name out of a fixed set.
+        @param reason: One of the constants of L{logrecv.reasons}.
         """
         self.dropped[reason] = self.dropped.get(reason, 0) + count

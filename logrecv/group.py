@@ -1,6 +1,6 @@
 """
-What a process shares with others that serve together with it, and its own part
-of it: the workers of C{--workers}.
+The processes that serve together, the workers of C{--workers}: their locks, and
+the division of limits and spools among them.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ from typing import Final
 
 from attrs import define, field
 
-#: Where the bytes begin that are locked, in the file that the processes share.
-#: What is before them is L{logrecv.workers.balance.ConnectionCounts}'s.
-LOCKS: Final = 4096
+#: The largest number of processes in a group.  Few machines have more cores.
+MAX_WORKERS: Final = 128
 
-#: Seconds from an attempt to take a lock to the next, where the kernel sees a
-#: deadlock.
-_AGAIN: Final = 0.005
+#: The position, in the file that all processes of a group share, from which on single
+#: bytes are locked.  L{logrecv.workers.balance.ConnectionCounts} uses the bytes before.
+LOCKS_POSITION: Final = 4096
+
+#: Seconds between two attempts to take a lock, where the kernel sees a deadlock.
+_LOCK_RETRY_DELAY: Final = 0.005
 
 
 @define(eq=False)
 class ProcessLock:
     """
-    Keeps other processes out, as a context manager that is entered by one
-    thread of each process.  The end of a process, however it comes, lets go.
+    A lock between processes, as a context manager.  Only one thread of each process
+    may enter the lock.  The kernel releases the lock when its process ends, even if
+    the process is killed.
 
-    @ivar descriptor: A file that all the processes have inherited.
-    @ivar position: The byte of it that is locked.
+    @ivar descriptor: The descriptor of a file that all processes have inherited.
+    @ivar position: The position of the byte that is locked in this file.
     """
 
     descriptor: int
@@ -44,9 +47,9 @@ class ProcessLock:
             except OSError as error:
                 if error.errno != errno.EDEADLK:
                     raise
-                # The kernel takes the threads of a process for one, and what two
-                # of them wait for and hold for a circle.
-                sleep(_AGAIN)
+                # The kernel does not tell the threads of a process apart.  Two
+                # threads that hold and await different locks look like a circle.
+                sleep(_LOCK_RETRY_DELAY)
             else:
                 return
 
@@ -62,14 +65,19 @@ class ProcessLock:
 @define(eq=False)
 class WorkerGroup:
     """
-    A process's place among those that serve together with it.  Without
-    arguments, that of one that serves alone.
+    The group of processes that serve together, seen from one of them.  Without
+    arguments, the group of a process that serves alone::
 
-    @ivar number: Its number, from 1 on.
-    @ivar count: How many serve together.
-    @ivar descriptor: A file that all of them have inherited; L{None} for a
-        process that has no others beside it.
-    @ivar directory: A directory that all of them use, until the last one ends.
+        group = WorkerGroup()
+        assert group.isSingle
+        assert group.portion(100) == 100
+
+    @ivar number: The number of this process in the group, from 1 on.
+    @ivar count: The number of processes in the group.
+    @ivar descriptor: The descriptor of a file that all processes of the group have
+        inherited; L{None} for a process that serves alone.
+    @ivar directory: The path of a directory that all processes of the group may use.
+        It is removed when the last of them ends.
     """
 
     number: int = 1
@@ -81,58 +89,72 @@ class WorkerGroup:
     @property
     def isSingle(self) -> bool:
         """
-        Whether there are no other processes.
+        C{True} if this process serves alone.
         """
         return self.descriptor is None
 
     def lock(self) -> AbstractContextManager[None]:
         """
-        Make a lock: the first that is made here is the same as the first that
-        each of the others makes, and so on.
+        Make the next lock of the group.  The n-th lock that this process makes is the
+        same lock as the n-th that each other process makes, so all of them have to
+        make their locks in the same order.
         """
         if self.descriptor is None:
             return nullcontext()
         self._locks += 1
-        return ProcessLock(self.descriptor, LOCKS + self._locks)
+        return ProcessLock(self.descriptor, LOCKS_POSITION + self._locks)
 
     def portion(self, limit: int) -> int:
         """
-        Give the part that this process has of a limit for all of them.
+        Divide a limit of the whole group.
+
+        @param limit: The limit for all processes together.
+        @return: The limit for this process, rounded up.
         """
         return -(-limit // self.count)
 
     def spool(self, directory: str) -> str:
         """
-        Give the directory of its spool, which no two processes can share: for
-        the first one, that which was named, so that one that serves alone finds
-        what is there.
+        Choose the directory for the spool of this process, since two processes cannot
+        share a spool.  The first process takes the directory of the description, so
+        a process that serves alone later finds the records there.
+
+        @param directory: The directory of the description.
         """
         if self.number == 1:
             return directory
         return os.path.join(directory, spoolName(self.number))
 
 
-#: What the directories begin with that the spools of further workers have.
-_SPOOL: Final = "worker-"
+#: The beginning of the names of directories for the spools of further workers.
+_SPOOL_PREFIX: Final = "worker-"
 
 
 def spoolName(number: int) -> str:
     """
-    Name the directory of the spool of a worker, within that of the first one.
+    Name the directory for the spool of a further worker, inside the directory of the
+    first worker's spool.
+
+    @param number: The number of the worker, from 2 on.
     """
-    return f"{_SPOOL}{number}"
+    return f"{_SPOOL_PREFIX}{number}"
 
 
 def spoolNumbers(directory: str) -> set[int]:
     """
-    Find out which further workers have a spool within that of the first one.
+    Find the further workers that have a spool inside the directory of the first
+    worker's spool.
 
-    @param directory: That of the first one.
-    @return: Their numbers.
+    @param directory: The directory of the first worker's spool.
+    @return: The numbers of these workers.
     """
     try:
         names = os.listdir(directory)
     except OSError:
         return set()
-    numbers = [name.removeprefix(_SPOOL) for name in names if name.startswith(_SPOOL)]
+    numbers = [
+        name.removeprefix(_SPOOL_PREFIX)
+        for name in names
+        if name.startswith(_SPOOL_PREFIX)
+    ]
     return {int(n) for n in numbers if n.isascii() and n.isdigit() and len(n) < 4}

@@ -1,6 +1,6 @@
 """
-A whole process: its signals, how its start can fail, and what it shows of
-itself.
+A process: its signals, the failures of its start, its limits and its use of memory and
+processors.
 """
 
 from __future__ import annotations
@@ -9,83 +9,91 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Final
 
 from attrs import define
-from twisted.application.service import Service
+from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorFromThreads
+from zope.interface import Attribute
+
+#: The number of open files that is assumed where the system sets no limit.
+_UNLIMITED_FILES: Final = 1 << 20
 
 
-def raiseFileLimit() -> int:
+class IProcessService(IService):
     """
-    Let this process open as many files as the system lets it.
-
-    @return: How many that are.
+    The service of a whole process: L{logrecv.service.ReceiverService}, which receives
+    in the process itself, or L{logrecv.workers.supervisor.Supervisor}, whose workers
+    receive.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+    lost: dict[str, int] = Attribute(
+        "The numbers of records that the stop gave up, by output."
+    )
+
+    def privilegedStartService() -> None:
+        """
+        Listen on all ports, while the process may have privileges.
+
+        @raise CannotListenError: A port cannot be listened on.
+        """
+
+    def startService() -> None:
+        """
+        Start to receive.
+
+        @raise CannotListenError: A port cannot be listened on.
+        @raise OSError: An output cannot be opened, or a worker cannot start.
+        """
+
+    def stopService() -> Deferred[None]:
+        """
+        Stop listening, read everything that clients had sent, and write the records
+        that the outputs hold.
+
+        @return: A L{Deferred} that fires when all of this is done.
+        """
+
+    def reopen() -> None:
+        """
+        Open the files of the outputs again, which may have been moved away.
+        """
+
+    def stopNow() -> None:
+        """
+        Cut short a stop that is under way, without waiting for clients and outputs.
+        """
 
 
 class CannotStart(SystemExit, Exception):
     """
     Ends the program with status 1.
 
-    It is an L{Exception} too, because that is what twistd catches to remove its
-    pid file and to tell the process that waits for the daemon: on a bare
-    L{SystemExit} that would wait for ever.
+    This is an L{Exception} too, because twistd catches that class to remove its pid
+    file and to report to the process that waits for the daemon.  With a bare
+    L{SystemExit}, that process would wait for ever.
     """
 
     def __init__(self, reason: str) -> None:
         """
-        @param reason: Why, in one line.
+        @param reason: The reason, in one line.
         """
         super().__init__(reason)
         self.code = 1
 
 
-class IProcessService(Protocol):
-    """
-    All that a process does: L{logrecv.service.ReceiverService}, or
-    L{logrecv.workers.supervisor.Supervisor}, which has others do it.
-
-    @ivar lost: Records that its stop had to give up, by output.
-    """
-
-    @property
-    def lost(self) -> Mapping[str, int]: ...
-
-    def privilegedStartService(self) -> None: ...
-
-    def startService(self) -> None: ...
-
-    def stopService(self) -> Deferred[None]: ...
-
-    def reopen(self) -> None:
-        """
-        Open files again.
-        """
-
-    def stopNow(self) -> None:
-        """
-        Wait no longer in a stop that is under way.
-        """
-
-
 @define(eq=False, slots=False)
 class ProcessService(Service):
     """
-    Runs the service of a process: SIGHUP opens files again, and what cannot be
-    had at the start ends the program with one line that says so.
+    Runs the service of a process.  SIGHUP opens files again, and a second signal to
+    stop cuts the stop short.  A failure of the start ends the program with one line on
+    standard error.
 
-    @ivar service: The service.
+    @ivar service: The service of the process.
     @ivar reactor: The reactor of the process.
     """
 
@@ -94,18 +102,18 @@ class ProcessService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen.
+        Listen on all ports.
 
-        @raise CannotStart: A port cannot be had.
+        @raise CannotStart: A port cannot be listened on.
         """
         super().privilegedStartService()
         self._orExit(self.service.privilegedStartService)
 
     def startService(self) -> None:
         """
-        Start.
+        Start the service.
 
-        @raise CannotStart: Something cannot be had.
+        @raise CannotStart: The service cannot start.
         """
         super().startService()
         self._orExit(self.service.startService)
@@ -113,7 +121,9 @@ class ProcessService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop; a second signal to do so is one to do so at once.
+        Stop the service.  From now on, a signal to stop cuts the stop short.
+
+        @return: A L{Deferred} that fires when the service has stopped.
         """
         super().stopService()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -135,10 +145,34 @@ class ProcessService(Service):
         )
 
 
+def fileLimit() -> int:
+    """
+    Return the number of files that this process may have open when it raises its own
+    limit.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return hard if hard != resource.RLIM_INFINITY else _UNLIMITED_FILES
+
+
+def raiseFileLimit() -> int:
+    """
+    Raise the number of files that this process may have open, as far as the system
+    allows.
+
+    @return: The new limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else _UNLIMITED_FILES
+
+
 def memory() -> int:
     """
-    Tell the memory of this process that is resident, in bytes; 0 where the
-    system does not tell.
+    Return the resident memory of this process, in bytes; 0 where the system does not
+    tell.
     """
     with suppress(OSError, ValueError, IndexError), open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -147,7 +181,7 @@ def memory() -> int:
 
 def processorTime() -> float:
     """
-    Tell the time that this process has used of processors, in seconds.
+    Return the processor time that this process has used, in seconds.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime

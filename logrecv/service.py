@@ -1,5 +1,5 @@
 """
-The service: inputs, intake and outputs, started and stopped in order.
+The receiving service: inputs and outputs, started and stopped in order.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from twisted.internet.defer import (
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from logrecv import __version__
 from logrecv.counters import OutputTally
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.process import IProcessService
 from logrecv.wire.pickled.machine import IMPLEMENTATION
 
-#: Seconds in which a stop has to be done.  twistd and systemd give more.
-DRAIN: Final = 10.0
+#: Seconds that a stop may take.  twistd and systemd allow more.
+DRAIN_TIMEOUT: Final = 10.0
 
-#: Seconds beyond that in which outputs let go of what they hold open.
-CLOSING: Final = 5.0
+#: Seconds beyond that in which outputs may close their files and connections.
+CLOSE_TIMEOUT: Final = 5.0
 
-#: What there is to say of a form of the decoder.
+#: The remark in the log on each implementation of the decoder.
 _REMARKS: Final = {
     "compiled": "",
     "python": ": it takes several times as long for each record as the compiled one;"
@@ -45,23 +47,27 @@ def _globalReactor() -> IReactorTime:
     return cast(IReactorTime, reactor)
 
 
+@implementer(IProcessService)
 @define(eq=False, slots=False)
 class ReceiverService(Service):
     """
-    Receives records and hands them to a sink.
+    Starts and stops inputs and the sink that their records go to.  The sink starts
+    before the first client can connect, and stops after the last byte that clients had
+    sent has been read::
 
-    The sink is ready before the first client can come, and it is stopped only
-    when the last byte that clients had sent has been read.
+        intake = Intake(sink, reactor)
+        connections = Connections(RecordFactory(intake), intake.tallies["tcp"], reactor)
+        service = ReceiverService(sink, [StreamInput(endpoint, connections)])
+        service.startService()
 
-    @ivar sink: Where the records go: L{logrecv.intake.Intake.sink}.
+    @ivar sink: The sink of L{Intake<logrecv.intake.Intake>}.
     @ivar inputs: The services that listen for records.
-    @ivar consoles: The services that show how things are; they are the last to
-        go.
+    @ivar consoles: Services that start before the inputs and stop last.
     @ivar tallies: The tallies of the outputs, for the account at the end.
-    @ivar reopenables: What may have files open that somebody moves away.
-    @ivar drain: Seconds in which a stop has to be done.
-    @ivar clock: Tells when that is over.
-    @ivar lost: Records that a stop had to give up, by output.
+    @ivar reopenables: The objects with files that are opened again at SIGHUP.
+    @ivar drain: The time that a stop may take, in seconds.
+    @ivar clock: The clock of this time.
+    @ivar lost: The numbers of records that the stop gave up, by output.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -71,17 +77,18 @@ class ReceiverService(Service):
     consoles: Sequence[IService] = ()
     tallies: Sequence[OutputTally] = field(default=(), kw_only=True)
     reopenables: Sequence[IReopenable] = field(default=(), kw_only=True)
-    drain: float = field(default=DRAIN, kw_only=True)
+    drain: float = field(default=DRAIN_TIMEOUT, kw_only=True)
     clock: IReactorTime = field(factory=_globalReactor, kw_only=True)
     lost: dict[str, int] = field(factory=dict, init=False)
+    #: The step of a stop that is waited for.
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _stopsNow: bool = field(default=False, init=False)
 
     def privilegedStartService(self) -> None:
         """
-        Listen, while there may be privileges.
+        Listen on all ports, while the process may have privileges.
 
-        @raise CannotListenError: A port cannot be had.
+        @raise CannotListenError: A port cannot be listened on.
         """
         super().privilegedStartService()
         for service in (*self.consoles, *self.inputs):
@@ -89,10 +96,10 @@ class ReceiverService(Service):
 
     def startService(self) -> None:
         """
-        Start: the outputs, then what listens.
+        Start the sink, then the consoles and inputs.
 
         @raise OSError: An output cannot be opened.
-        @raise CannotListenError: A port cannot be had.
+        @raise CannotListenError: A port cannot be listened on.
         """
         super().startService()
         self._log.info(
@@ -107,10 +114,10 @@ class ReceiverService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop: listen no longer, read what clients had sent, hand on what the
-        outputs hold.
+        Stop listening, read everything that clients had sent, and write the records
+        that the sink holds.
 
-        @return: A L{Deferred} that fires when all is done.
+        @return: A L{Deferred} that fires when all of this is done.
         """
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
@@ -124,7 +131,7 @@ class ReceiverService(Service):
 
     def stopNow(self) -> None:
         """
-        Wait no longer in a stop that is under way.
+        Cut short a stop that is under way.
         """
         self._stopsNow = True
         if self._waiting is not None:
@@ -135,20 +142,20 @@ class ReceiverService(Service):
         before = self._dropped()
         await self._untilDeadline(deadline, self._stopAll(self.inputs))
         await self._untilDeadline(deadline, self.sink.flush())
-        await self._untilDeadline(deadline + CLOSING, self.sink.stop())
+        await self._untilDeadline(deadline + CLOSE_TIMEOUT, self.sink.stop())
         await self._stopAll(self.consoles)
         self._account(before)
 
-    async def _untilDeadline(self, deadline: float, waited: Deferred[None]) -> None:
+    async def _untilDeadline(self, deadline: float, step: Deferred[None]) -> None:
         """
-        Wait, unless the time is over or somebody is in a hurry.
+        Wait for a step of the stop, until the deadline or a call of L{stopNow}.
         """
         left = 0.0 if self._stopsNow else max(deadline - self.clock.seconds(), 0)
-        self._waiting = waited.addTimeout(left, self.clock)
+        self._waiting = step.addTimeout(left, self.clock)
         if self._stopsNow:
-            waited.cancel()
+            step.cancel()
         try:
-            await waited
+            await step
         except (CancelledError, TimeoutError):
             self._log.warn("the time to stop is over; going on without the rest")
         except Exception:
@@ -158,7 +165,7 @@ class ReceiverService(Service):
 
     def _stopAll(self, services: Sequence[IService]) -> Deferred[None]:
         """
-        Stop several services at once.
+        Stop several services at the same time.
         """
 
         def stopped(results: list[tuple[bool, object]]) -> None:
@@ -175,9 +182,9 @@ class ReceiverService(Service):
 
     def _account(self, before: dict[str, int]) -> None:
         """
-        Say, at the very end, what was lost.
+        Log the number of records that the stop gave up.
 
-        @param before: What had been dropped before the stop, by output.
+        @param before: The numbers of records dropped before the stop, by output.
         """
         self.lost = {
             output: count - before[output]
@@ -189,9 +196,9 @@ class ReceiverService(Service):
 
 def logStopped(log: Logger, lost: dict[str, int]) -> None:
     """
-    Say that everything has stopped, and what was lost.
+    Log that the service has stopped, and how many records were lost.
 
-    @param lost: Records that a stop had to give up, by output.
+    @param lost: The numbers of records that the stop gave up, by output.
     """
     if lost:
         log.error(

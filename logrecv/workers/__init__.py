@@ -1,3 +1,3 @@
 """
-More than one core: processes that serve the same addresses together.
+Worker processes that serve the same addresses together, for more than one core.
 """

@@ -1,6 +1,6 @@
 """
-What a supervisor starts: C{python -m logrecv.workers DESCRIPTOR}, with the
-descriptor of the socket that leads to it.
+The program that a supervisor starts: C{python -m logrecv.workers DESCRIPTOR}, with the
+descriptor of the socket to the supervisor.
 """
 
 from __future__ import annotations

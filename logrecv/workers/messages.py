@@ -1,38 +1,45 @@
 """
-What a supervisor and its workers tell each other: a JSON object a line, over a
-socket that each pair has for itself.
+The messages between a supervisor and its workers: a JSON object on each line, over a
+socket for each worker.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from contextlib import suppress
+from threading import Lock
+from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 from msgspec import Struct
 from msgspec.json import Decoder, encode
+from twisted.internet.protocol import Factory, Protocol
 
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 
-#: What stands for the descriptor of a socket that other workers alone have.
+#: Stands for the descriptor of a socket that only other workers have.
 NO_SOCKET: Final = -1
+
+#: Bytes that are read at a time before the reactor runs.
+_READ_SIZE: Final = 65536
 
 
 class Task(Struct, tag="task"):
     """
-    To a worker, first of all: who it is.
+    To a worker, as the first message: its place in the service.
 
     @ivar arguments: The command line without the command.
-    @ivar directory: Where that was given.
+    @ivar directory: The working directory that the command line was given in.
     @ivar number: The number of the worker, from 1 on.
-    @ivar count: How many workers serve.
-    @ivar common: The directory that all of them use.
-    @ivar shared: The descriptor of the file that all of them have inherited.
-    @ivar sockets: The descriptors of the sockets that the worker has inherited,
-        by option, in the order of their descriptions; L{NO_SOCKET} where another
-        worker alone has it.  Empty for a worker that only has records of an earlier
-        run to hand on.
-    @ivar reactor: The module of the reactor of the supervisor.
+    @ivar count: The number of workers that receive.
+    @ivar common: The path of a directory that all workers use.
+    @ivar shared: The descriptor of a file that all workers have inherited.
+    @ivar sockets: The descriptors of the sockets that the worker has inherited, by
+        option, in the order of their descriptions; L{NO_SOCKET} for a socket that only
+        another worker has.  Empty for a worker that does not receive, and only hands
+        on the records that an earlier run has left.
+    @ivar reactor: The name of the module of the supervisor's reactor.
     """
 
     arguments: list[str]
@@ -47,7 +54,7 @@ class Task(Struct, tag="task"):
 
 class Serve(Struct, tag="serve"):
     """
-    To a worker that is ready: all others are, too.
+    To a worker that is ready: serve, since all other workers are ready too.
     """
 
 
@@ -65,19 +72,19 @@ class Reopen(Struct, tag="reopen"):
 
 class Stop(Struct, tag="stop"):
     """
-    To a worker: stop, as a service does.
+    To a worker: stop in good order.
     """
 
 
-class Hurry(Struct, tag="hurry"):
+class StopNow(Struct, tag="stop-now"):
     """
-    To a worker that is stopping: wait no longer.
+    To a worker that is stopping: cut the stop short.
     """
 
 
 class Ready(Struct, tag="ready"):
     """
-    From a worker: its outputs are open, and it could serve.
+    From a worker: its outputs are open, and it can serve.
     """
 
 
@@ -85,7 +92,7 @@ class Failed(Struct, tag="failed"):
     """
     From a worker: it could not get ready, and ends.
 
-    @ivar reason: Why, in one line.
+    @ivar reason: The reason, in one line.
     """
 
     reason: str
@@ -93,11 +100,11 @@ class Failed(Struct, tag="failed"):
 
 class Logged(Struct, tag="logged"):
     """
-    From a worker: something for the log.
+    From a worker: an event for the log.
 
     @ivar level: The name of its level.
-    @ivar namespace: Who says it.
-    @ivar text: What.
+    @ivar namespace: The namespace of its logger.
+    @ivar text: The event as text.
     """
 
     level: str
@@ -107,14 +114,14 @@ class Logged(Struct, tag="logged"):
 
 class Report(Struct, tag="report"):
     """
-    From a worker, now and then and when asked: its numbers, all of one moment.
+    From a worker, now and then and when asked: its counters, all of the same moment.
 
     @ivar inputs: The tallies of its inputs.
-    @ivar outputs: Those of its outputs, in their order.
-    @ivar quarantine: That of its quarantine.
-    @ivar repeated: Batches that came again.
-    @ivar memory: Bytes that it has in memory.
-    @ivar time: Seconds of processors that it has used.
+    @ivar outputs: The tallies of its outputs, in their order.
+    @ivar quarantine: The tally of its quarantine.
+    @ivar repeated: The number of batches that came again.
+    @ivar memory: Its resident memory, in bytes.
+    @ivar time: The processor time that it has used, in seconds.
     """
 
     inputs: list[InputTally]
@@ -127,15 +134,15 @@ class Report(Struct, tag="report"):
 
 class Ended(Struct, tag="ended"):
     """
-    From a worker, last of all: it has stopped.
+    From a worker, as the last message: it has stopped in good order.
 
-    @ivar lost: Records that it had to give up, by output.
+    @ivar lost: The numbers of records that it gave up, by output.
     """
 
     lost: dict[str, int]
 
 
-ToWorker: TypeAlias = Task | Serve | Ask | Reopen | Stop | Hurry
+ToWorker: TypeAlias = Task | Serve | Ask | Reopen | Stop | StopNow
 FromWorker: TypeAlias = Ready | Failed | Logged | Report | Ended
 Message: TypeAlias = ToWorker | FromWorker
 
@@ -144,7 +151,7 @@ _decode: Final = Decoder(Message).decode
 
 def encodeMessage(message: Message) -> bytes:
     """
-    Make the line of a message.
+    Encode a message as a line.
     """
     return encode(message) + b"\n"
 
@@ -152,7 +159,7 @@ def encodeMessage(message: Message) -> bytes:
 @define(eq=False)
 class MessageBuffer:
     """
-    Makes messages of bytes, in any pieces.
+    Decodes messages from bytes, however the bytes are cut into pieces.
     """
 
     _rest: bytearray = field(factory=bytearray, init=False)
@@ -161,10 +168,74 @@ class MessageBuffer:
         """
         Take the next bytes.
 
-        @return: The messages that they completed.
+        @return: The messages that these bytes completed.
         """
         self._rest += data
         *lines, rest = self._rest.split(b"\n")
         self._rest = rest
         for line in lines:
             yield _decode(line)
+
+
+@define(eq=False)
+class ControlProtocol(Protocol):
+    """
+    One end of the socket between a supervisor and a worker.  It can be used before the
+    reactor runs too, with blocking reads.
+
+    @ivar connection: The socket.
+    """
+
+    connection: socket.socket
+    _buffer: MessageBuffer = field(factory=MessageBuffer, init=False)
+    _sending: Any = field(factory=Lock, init=False)
+
+    def send(self, message: Message) -> None:
+        """
+        Send a message: from the reactor's thread, or from any thread before L{adopt}.
+        """
+        line = encodeMessage(message)
+        if self.transport is not None:
+            self.transport.write(line)
+            return
+        # A read notices when the other end is gone.
+        with suppress(OSError), self._sending:
+            self.connection.sendall(line)
+
+    def read(self) -> list[Message]:
+        """
+        Wait for bytes, before the reactor runs.
+
+        @return: The messages that these bytes completed.
+        @raise EOFError: The other end is gone.
+        """
+        data = b""
+        with suppress(ConnectionResetError):
+            data = self.connection.recv(_READ_SIZE)
+        if not data:
+            raise EOFError("the other end is gone")
+        return list(self._buffer.feed(data))
+
+    def adopt(self, reactor: Any) -> None:
+        """
+        Let the reactor read messages from now on.
+        """
+        factory = Factory.forProtocol(lambda: self)
+        factory.noisy = False
+        self.connection.setblocking(False)
+        reactor.adoptStreamConnection(self.connection.fileno(), socket.AF_UNIX, factory)
+        # The reactor has duplicated the descriptor.
+        self.connection.close()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take bytes, and hand on the messages that these bytes completed.
+        """
+        for message in self._buffer.feed(data):
+            self.messageReceived(message)
+
+    def messageReceived(self, message: Message) -> None:
+        """
+        Take a message.
+        """
+        raise NotImplementedError

@@ -6,37 +6,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from attrs import define, field
+from attrs import define
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from logrecv.workers.process import WorkerProcess
+from logrecv.workers.lifecycle import State, WorkerLifecycle
 
 
 @define(eq=False)
 class WorkersCollector:
     """
-    Shows how the workers are.
+    Shows the state of the workers as metrics.
 
     @ivar workers: The workers, by number.
-    @ivar restarts: How many were started in the place of another.
     """
 
-    workers: Mapping[int, WorkerProcess]
-    restarts: int = field(default=0, init=False)
+    workers: Mapping[int, WorkerLifecycle]
 
     def collect(self) -> Iterator[Metric]:
         """
-        Give the metrics of the workers themselves.
+        Give the metrics of the workers.
         """
+        workers = self.workers.values()
         yield GaugeMetricFamily(
             "logrecv_workers",
             "Workers that serve.",
-            sum(worker.serving for worker in self.workers.values()),
+            sum(worker.state is State.SERVING for worker in workers),
         )
         yield CounterMetricFamily(
             "logrecv_worker_restarts",
             "Workers that were started in the place of one that had ended.",
-            self.restarts,
+            sum(worker.restarts for worker in workers),
         )
         connections = GaugeMetricFamily(
             "logrecv_worker_connections",
@@ -45,16 +44,16 @@ class WorkersCollector:
         )
         memory = GaugeMetricFamily(
             "logrecv_worker_memory_bytes",
-            "What a worker has in memory.",
+            "The resident memory of a worker.",
             labels=["worker"],
         )
         time = CounterMetricFamily(
             "logrecv_worker_cpu_seconds",
-            "What a worker has used of processors.",
+            "The processor time that a worker has used.",
             labels=["worker"],
         )
         for number, worker in sorted(self.workers.items()):
-            report = worker.report
+            report = worker.process.report if worker.process else None
             if report is not None:
                 count = sum(tally.connections for tally in report.inputs)
                 connections.add_metric([str(number)], count)

@@ -1,5 +1,5 @@
 """
-A worker as its supervisor sees it: a process, and what it says.
+The process of a worker, as the supervisor sees it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from logrecv.workers.control import ControlProtocol
 from logrecv.workers.messages import (
     NO_SOCKET,
     Ask,
+    ControlProtocol,
     Ended,
     Message,
     Ready,
@@ -34,6 +35,13 @@ from logrecv.workers.messages import (
 #: Seconds that workers may take to get ready at the start of the service.
 START_TIMEOUT: Final = 60.0
 
+#: Seconds from the end of the connection to a process to the end of the process, after
+#: which the process is killed.
+_END_TIMEOUT: Final = 5.0
+
+#: Seconds from one check for the end of a process to the next.
+_END_CHECK_DELAY: Final = 0.02
+
 
 class CannotServe(OSError):
     """
@@ -41,53 +49,62 @@ class CannotServe(OSError):
     """
 
 
-class Owner(Protocol):
+class IProcessListener(Protocol):
     """
-    Who has workers.
+    Takes the messages of a worker process.
     """
 
-    def workerSaid(self, worker: WorkerProcess, message: Message) -> None:
+    def messageReceived(self, message: Message) -> None:
         """
-        A worker has said something.
+        Take a message.
+
+        @raise CannotServe: The process cannot serve, and the service starts.
         """
 
-    def workerGone(self, worker: WorkerProcess) -> None:
+    def connectionLost(self) -> None:
         """
-        A worker says nothing any more.
+        Take note that no more messages follow.
         """
 
 
 @define(eq=False)
 class WorkerProcess(ControlProtocol):
     """
-    A worker.
+    The supervisor's end of the connection to a worker process.
 
-    @ivar number: Its number, from 1 on.
-    @ivar owner: Is told what it says.
-    @ivar begun: When it was started, in seconds.
+    @ivar number: The number of the worker, from 1 on.
+    @ivar listener: Takes the messages.
+    @ivar begun: The time when the process was started, in seconds.
     @ivar process: The process.
-    @ivar ready: Whether it could serve.
-    @ivar serving: Whether it was told to, and has not ended.
-    @ivar lost: What it had to give up, by output, when it has stopped.
-    @ivar report: Its last report; L{None} before the first.
+    @ivar ready: C{True} once the process is ready to serve.
+    @ivar lost: The numbers of records that the process gave up, by output, when it has
+        stopped in good order; L{None} until then.
+    @ivar report: The last report; L{None} before the first report.
     """
 
     number: int
-    owner: Owner
+    listener: IProcessListener
     begun: float
     process: subprocess.Popen[bytes]
     ready: bool = field(default=False, init=False)
-    serving: bool = field(default=False, init=False)
     lost: dict[str, int] | None = field(default=None, init=False)
     report: Report | None = field(default=None, init=False)
-    #: Those who wait for the next report.
+    #: Fire at the next report.
     _asking: list[Deferred[None]] = field(factory=list, init=False)
+
+    @property
+    def pid(self) -> int:
+        """
+        The id of the process.
+        """
+        return self.process.pid
 
     def ask(self) -> Deferred[None]:
         """
-        Ask it for a report.
+        Ask for a report.
 
-        @return: A L{Deferred} that fires when it has come, or never will.
+        @return: A L{Deferred} that fires when the report has come, or when the
+            connection is lost.
         """
         asked: Deferred[None] = Deferred(self._asking.remove)
         self._asking.append(asked)
@@ -97,7 +114,7 @@ class WorkerProcess(ControlProtocol):
 
     def messageReceived(self, message: Message) -> None:
         """
-        Take what it says.
+        Take a message of the process, and hand it on.
         """
         match message:
             case Ready():
@@ -106,17 +123,35 @@ class WorkerProcess(ControlProtocol):
                 self.lost = message.lost
             case Report():
                 self.report = message
-        self.owner.workerSaid(self, message)
+        self.listener.messageReceived(message)
         if isinstance(message, Report):
             self._answer()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        It has ended, or is about to.
+        Take note that the process has ended, or is about to end.
         """
-        self.serving = False
         self._answer()
-        self.owner.workerGone(self)
+        self.listener.connectionLost()
+
+    def kill(self) -> None:
+        """
+        Kill the process.
+        """
+        self.process.kill()
+
+    async def ended(self, reactor: Any) -> int:
+        """
+        Wait for the end of the process, which has closed its connection.
+
+        @return: The status of the process, as C{subprocess.Popen} gives it.
+        """
+        deadline = reactor.seconds() + _END_TIMEOUT
+        while (status := self.process.poll()) is None:
+            if reactor.seconds() > deadline:
+                self.process.kill()
+            await deferLater(reactor, _END_CHECK_DELAY)
+        return status
 
     def _answer(self) -> None:
         asking, self._asking = self._asking, []
@@ -124,12 +159,12 @@ class WorkerProcess(ControlProtocol):
             asked.callback(None)
 
 
-def startWorker(task: Task, owner: Owner, begun: float) -> WorkerProcess:
+def startWorker(task: Task, listener: IProcessListener, now: float) -> WorkerProcess:
     """
-    Start a process, and tell it who it is.
+    Start a process, and send it its task.
 
-    @param begun: The time, in seconds.
-    @raise OSError: There can be none.
+    @param now: The time, in seconds.
+    @raise OSError: The system does not start another process.
     """
     ours, theirs = socket.socketpair()
     try:
@@ -138,15 +173,15 @@ def startWorker(task: Task, owner: Owner, begun: float) -> WorkerProcess:
     except BaseException:
         ours.close()
         raise
-    worker = WorkerProcess(ours, task.number, owner, begun, process)
+    worker = WorkerProcess(ours, task.number, listener, now, process)
     worker.send(task)
     return worker
 
 
 def _start(descriptor: int, task: Task) -> subprocess.Popen[bytes]:
     inherited = {descriptor, task.shared, *chain(*task.sockets.values())}
-    # It imports what this process does, wherever that came from, and nothing
-    # from the directory that it happens to be in.
+    # The process imports the same code as this process, wherever that came from, and
+    # nothing from its working directory.
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "logrecv.workers", str(descriptor)],
@@ -160,7 +195,7 @@ def awaitReady(workers: Collection[WorkerProcess]) -> None:
     """
     Wait until workers are ready, before the reactor runs.
 
-    @raise CannotServe: One of them cannot be.
+    @raise CannotServe: A worker cannot get ready.
     """
     end = monotonic() + START_TIMEOUT
     with DefaultSelector() as selector:
@@ -184,3 +219,13 @@ def _read(worker: WorkerProcess) -> None:
         ) from None
     for message in messages:
         worker.messageReceived(message)
+
+
+def killAll(workers: Collection[WorkerProcess]) -> None:
+    """
+    Kill the processes of workers and wait for their end, before the reactor runs.
+    """
+    for worker in workers:
+        worker.kill()
+        with suppress(subprocess.TimeoutExpired):
+            worker.process.wait(_END_TIMEOUT)

@@ -1,48 +1,36 @@
 """
-Sockets that a supervisor binds and its workers serve.
+The sockets that a supervisor binds and its workers serve.
 
-The supervisor listens the way that each description says, so a port that is
-taken is known at once, only one process needs the right to it, and connections
-wait while a worker is being replaced.  A worker makes the same endpoint of the
-same description, but with L{InheritedPorts} for a reactor: whatever the endpoint
-would have listened on becomes the socket that was inherited, and what it puts
-around that, TLS or the PROXY header, is there as ever.
+The supervisor listens exactly as each description says.  So a port that is taken is
+known at once, only one process needs the right to the port, and connections wait while
+a worker is replaced.  The workers' side is L{logrecv.workers.inherited}.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import select
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from attrs import define, field
-from twisted.internet import tcp, unix
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IListeningPort,
-    IProtocolFactory,
-    IStreamServerEndpoint,
-)
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from logrecv.inputs.peers import addressFamily, logListening
+from logrecv.inputs.peers import logListening
 from logrecv.inputs.udp import UDPAddress, UnixAddress, enlargeBuffer
-from logrecv.workers.balance import ConnectionCounts
 from logrecv.workers.messages import NO_SOCKET
 
-#: Seconds that a worker with more connections than another one leaves the next
-#: to that.  Longer than that takes for a round of its reactor, unless it is
-#: stuck.
-YIELD_DELAY: Final = 0.01
+#: C{True} where the system divides datagrams between sockets of the same address by
+#: their senders, so that the datagrams of one sender stay in order: socket(7).
+_DIVIDES_DATAGRAMS: Final = sys.platform == "linux"
 
 
-class _Quiet(Factory):
+class _QuietFactory(Factory):
     noisy = False
 
 
@@ -50,17 +38,13 @@ class _QuietDatagrams(DatagramProtocol):
     noisy = False
 
 
-#: More connections than can wait to be accepted.
-_ALL: Final = 1 << 20
-
-
 @define(eq=False)
 class SharedStream:
     """
     A listening socket of a supervisor, for all of its workers.
 
-    @ivar endpoint: Where to listen.
-    @ivar restricted: Whether not everybody who can reach it may send.
+    @ivar endpoint: The endpoint.
+    @ivar restricted: C{True} if not everybody who can reach the socket may send to it.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -71,12 +55,13 @@ class SharedStream:
 
     def bind(self) -> None:
         """
-        Listen, and leave it to others to accept.
+        Listen, without accepting connections.
 
-        @raise CannotListenError: The port cannot be had.
+        @raise CannotListenError: The port cannot be listened on, or workers cannot
+            share it.
         """
         results: list[Any] = []
-        self.endpoint.listen(_Quiet()).addBoth(results.append)
+        self.endpoint.listen(_QuietFactory()).addBoth(results.append)
         if not results or isinstance(results[0], Failure):
             for failure in results:
                 failure.raiseException()
@@ -92,14 +77,14 @@ class SharedStream:
 
     def descriptor(self) -> int:
         """
-        Give the descriptor of the socket.
+        Return the descriptor of the socket.
         """
         descriptor: int = self._port.fileno()
         return descriptor
 
     def isAwaited(self) -> bool:
         """
-        Whether there are connections that no worker has accepted yet.
+        Return C{True} while there are connections that no worker has accepted.
         """
         poll = select.poll()
         poll.register(self._port.fileno(), select.POLLIN)
@@ -107,7 +92,7 @@ class SharedStream:
 
     def close(self) -> None:
         """
-        Listen no longer, in any process.
+        Stop listening, for all processes.
         """
         port, self._port = self._port, None
         if port is not None:
@@ -117,13 +102,12 @@ class SharedStream:
 @define(eq=False)
 class SharedDatagrams:
     """
-    The sockets of a supervisor for datagrams to one address: one for each
-    worker, where the system divides datagrams among them by their senders, so
-    that those of one stay in order.  Otherwise one of them all.
+    The sockets of a supervisor for datagrams to one address: a socket for each worker
+    where the system can divide datagrams among them, otherwise a single socket.
 
     @ivar address: The address.
     @ivar reactor: The reactor.
-    @ivar restricted: Whether not everybody who can reach it may send.
+    @ivar restricted: C{True} if not everybody who can reach the address may send to it.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -136,15 +120,15 @@ class SharedDatagrams:
 
     def bind(self, count: int) -> None:
         """
-        Listen, and leave it to others to read.
+        Listen, without reading datagrams.
 
-        @param count: For how many workers.
-        @raise CannotListenError: The address cannot be had.
+        @param count: The number of workers.
+        @raise CannotListenError: The address cannot be listened on.
         """
         self._port = port = self.address.listen(self.reactor, _QuietDatagrams())
         port.stopReading()
-        if isinstance(self.address, UDPAddress) and sys.platform == "linux":
-            # Only now: nobody else can have had the address, or can get it.
+        if isinstance(self.address, UDPAddress) and _DIVIDES_DATAGRAMS:
+            # Set only now, so that no other service can take the address, or has it.
             port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             self._others = [self._another(port.socket) for _ in range(count - 1)]
         logListening(self._log, port.getHost(), self.restricted)
@@ -164,17 +148,17 @@ class SharedDatagrams:
 
     def descriptor(self, index: int) -> int:
         """
-        Give the descriptor of the socket of a worker.
+        Return the descriptor of one of the sockets.
 
-        @param index: The number of the worker, from 0 on.
-        @return: L{NO_SOCKET} where others have them all.
+        @param index: The index of the socket, from 0 on.
+        @return: L{NO_SOCKET} where there are fewer sockets.
         """
         sockets: list[Any] = [self._port.socket, *self._others]
         return sockets[index].fileno() if index < len(sockets) else NO_SOCKET
 
     def close(self) -> None:
         """
-        Let go of the sockets; the workers read what has come.
+        Close the sockets in this process.  The workers read the datagrams that came.
         """
         if self._port is not None:
             self._port.stopListening()
@@ -184,179 +168,75 @@ class SharedDatagrams:
 
     def vacate(self) -> None:
         """
-        Leave nothing behind.
+        Remove the file of the address, if it has a file.
         """
         self.address.vacate()
 
 
-class _TCPPort(tcp.Port):
+@define(eq=False)
+class SharedSockets:
     """
-    A port that others serve, too: it accepts one connection at a time, and none
-    for a moment while another process has fewer.
-    """
+    All sockets of a supervisor.
 
-    board: ConnectionCounts
-    number: int
-    _waited: bool = False
-    _later: IDelayedCall | None = None
-
-    def startListening(self) -> None:
-        """
-        Begin to accept: all else was done by who bound the socket.
-        """
-        port: Any = self
-        port.socket, port._preexistingSocket = port._preexistingSocket, None
-        port._shouldShutdown = False
-        port.fileno = port.socket.fileno
-        port.connected = True
-        port.factory.doStart()
-        port.startReading()
-
-    def doRead(self) -> None:
-        """
-        Accept a connection, if it is this process's turn.
-        """
-        port: Any = super()
-        if self._waited or not self.board.isAhead(self.number):
-            self._waited = False
-            # Which is for more, the next time, if there was one.
-            self.numberAccepts = 1
-            port.doRead()
-        else:
-            port.stopReading()
-            clock: Any = self.reactor
-            self._later = clock.callLater(YIELD_DELAY, self._readOn)
-
-    def stopListening(self, *arguments: Any) -> Any:
-        """
-        Stop, when all who wait are let in.
-        """
-        port: Any = super()
-        if self.connected:
-            self.numberAccepts = _ALL
-            port.doRead()
-        return port.stopListening(*arguments)
-
-    def _readOn(self) -> None:
-        self._later = None
-        self._waited = True
-        port: Any = self
-        port.startReading()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Let go of the socket.
-        """
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        # Not what unix.Port does, which removes the file.
-        tcp.Port.connectionLost(self, reason)
-
-
-class _UNIXPort(_TCPPort, unix.Port):
-    """
-    The same for a UNIX socket.
+    @ivar tcp: The sockets of C{--tcp}, in the order of the command line.
+    @ivar udp: The sockets of C{--udp}.
+    @ivar http: The sockets of C{--http}.
     """
 
+    tcp: Sequence[SharedStream]
+    udp: Sequence[SharedDatagrams]
+    http: Sequence[SharedStream]
 
-def inherited(text: str) -> str:
-    """
-    Make of the description of an endpoint one that can be read though what
-    systemd handed over can be had only once: where the socket comes from makes
-    no difference to L{InheritedPorts}.
-    """
-    return _SYSTEMD.sub("tcp:0", text)
-
-
-_SYSTEMD: Final = re.compile(r"(?:^|(?<=:))systemd:.*", re.DOTALL)
-
-
-class InheritedPorts:
-    """
-    Stands for the reactor where a description is made an endpoint: whatever
-    that listens on is the socket that was inherited.
-    """
-
-    def __init__(
-        self, reactor: Any, descriptor: int, board: ConnectionCounts, number: int
-    ):
+    def bind(self, count: int) -> None:
         """
-        @param reactor: The reactor, for all else.
-        @param descriptor: The descriptor of the socket.
-        @param board: Tells who has how many connections.
-        @param number: The number of this worker.
-        """
-        self._reactor = reactor
-        self._descriptor = descriptor
-        self._board = board
-        self._number = number
+        Listen on all sockets.
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
+        @param count: The number of workers.
+        @raise CannotListenError: A port cannot be listened on.
+        """
+        for stream in self.tcp:
+            stream.bind()
+        for datagrams in self.udp:
+            datagrams.bind(count)
+        for stream in self.http:
+            stream.bind()
 
-    def listenTCP(
-        self,
-        port: object,
-        factory: IProtocolFactory,
-        backlog: int = 50,
-        interface: str = "",
-    ) -> IListeningPort:
+    def descriptors(self, number: int, count: int) -> dict[str, list[int]]:
         """
-        See C{IReactorTCP.listenTCP} of Twisted.
-        """
-        return self._adopt(factory)
+        Choose the sockets of a worker.
 
-    def listenSSL(
-        self,
-        port: object,
-        factory: IProtocolFactory,
-        contextFactory: Any,
-        backlog: int = 50,
-        interface: str = "",
-    ) -> IListeningPort:
+        @param number: The number of the worker, from 1 on.
+        @param count: The number of workers.
+        @return: The descriptors of L{Task.sockets<logrecv.workers.messages.Task>}.
         """
-        See C{IReactorSSL.listenSSL} of Twisted.
-        """
-        from twisted.protocols.tls import TLSMemoryBIOFactory
+        return {
+            "tcp": [stream.descriptor() for stream in self.tcp],
+            # A single socket goes to one worker, the next one to another worker.
+            "udp": [
+                datagrams.descriptor((number - 1 - position) % count)
+                for position, datagrams in enumerate(self.udp)
+            ],
+            "http": [stream.descriptor() for stream in self.http],
+        }
 
-        return self._adopt(TLSMemoryBIOFactory(contextFactory, False, factory))
+    def isAwaited(self) -> bool:
+        """
+        Return C{True} while there are connections that no worker has accepted.
+        """
+        return any(stream.isAwaited() for stream in (*self.tcp, *self.http))
 
-    def listenUNIX(
-        self,
-        address: object,
-        factory: IProtocolFactory,
-        backlog: int = 50,
-        mode: int = 0o666,
-        wantPID: bool = False,
-    ) -> IListeningPort:
+    def close(self) -> None:
         """
-        See C{IReactorUNIX.listenUNIX} of Twisted.
+        Stop listening on all sockets.
         """
-        return self._adopt(factory)
+        for stream in (*self.tcp, *self.http):
+            stream.close()
+        for datagrams in self.udp:
+            datagrams.close()
 
-    def adoptStreamPort(
-        self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
-    ) -> IListeningPort:
+    def vacate(self) -> None:
         """
-        See C{IReactorSocket.adoptStreamPort} of Twisted.
+        Remove the files of all addresses that have a file.
         """
-        return self._adopt(factory)
-
-    def _adopt(self, factory: IProtocolFactory) -> IListeningPort:
-        family = addressFamily(self._descriptor)
-        port: Any
-        if family == socket.AF_UNIX:
-            port = _UNIXPort._fromListeningDescriptor(
-                self._reactor, self._descriptor, factory
-            )
-        else:
-            port = _TCPPort._fromListeningDescriptor(
-                self._reactor, self._descriptor, family, factory
-            )
-        # The port has a descriptor of its own, and has to have the last one.
-        os.close(self._descriptor)
-        port.board, port.number = self._board, self._number
-        port.startListening()
-        result: IListeningPort = port
-        return result
+        for datagrams in self.udp:
+            datagrams.vacate()

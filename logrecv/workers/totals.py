@@ -1,5 +1,5 @@
 """
-The numbers of all workers together, of those that are no more, too.
+The sums of the counters of all workers, including workers that have ended.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from logrecv.workers.messages import Report
 
 def emptyReport(vias: Iterable[str], outputs: Iterable[str]) -> Report:
     """
-    Make the report of a worker of which nothing is known yet.
+    Make a report in which all counters are zero.
 
     @param vias: The ways in.
     @param outputs: The labels of the outputs.
@@ -29,9 +29,10 @@ def emptyReport(vias: Iterable[str], outputs: Iterable[str]) -> Report:
 
 def addReport(total: Report, report: Report) -> None:
     """
-    Add the numbers of one report to those of another.
+    Add the counters of one report to those of another report.
 
-    @param total: Gets the sums.
+    @param total: The report that gets the sums.
+    @param report: The report that is added, and stays as it is.
     """
     for inputs, more in zip(total.inputs, report.inputs, strict=True):
         inputs.received += more.received
@@ -55,50 +56,47 @@ def _addEach(total: dict[str, int], counts: dict[str, int]) -> None:
         total[reason] = total.get(reason, 0) + count
 
 
-def closeAccount(dead: Report, successor: Report) -> Report:
+def closeAccount(dead: Report, successor: Report) -> None:
     """
-    Close the account of a worker that was killed, when its successor has found
-    what is left of it.
+    Close the account of a worker that was killed.
 
-    What it had queued is what the successor restores, if that is in a spool; the
-    rest was in memory, and is lost.
+    Records that the dead worker had queued in a spool are restored by its successor.
+    Records that it had queued in memory are lost.
 
-    @param dead: The last report of the one that was killed.
-    @param successor: The first report of the one in its place.
-    @return: The numbers of the former, as they stay.
+    @param dead: The last report of the dead worker, which gets its final counters.
+    @param successor: The first report of the worker in its place.
     """
     for output, found in zip(dead.outputs, successor.outputs, strict=True):
         recovered = min(output.queued, found.restored)
-        # They come a second time, and count once.
+        # The successor counts these records a second time.
         output.restored -= recovered
         output.drop(KILLED, output.queued - recovered)
         output.queued = 0
-    return dead
 
 
 @define(eq=False)
 class Totals:
     """
-    The sums, in tallies that stay the same objects.
+    The sums of the reports of all workers, in tallies that stay the same objects.
 
-    @ivar inputs: What came in.
-    @ivar outputs: What became of it.
-    @ivar quarantine: What became of what was rejected.
-    @ivar repeated: Batches that came again.
+    @ivar inputs: The tallies of the inputs.
+    @ivar outputs: The tallies of the outputs.
+    @ivar quarantine: The tally of the quarantine.
+    @ivar repeated: The number of batches that came again.
     """
 
     inputs: Sequence[InputTally]
     outputs: Sequence[OutputTally]
     quarantine: QuarantineTally = field(factory=QuarantineTally, init=False)
     repeated: int = field(default=0, init=False)
-    #: The last report of each worker.
+    #: The last report of each worker that runs, by number.
     _current: dict[int, Report] = field(factory=dict, init=False)
-    #: The last of each that is no more, until another in its place reports.
-    _gone: dict[int, Report] = field(factory=dict, init=False)
-    #: The sum of those for which another has.
-    _past: Report = field(init=False)
+    #: The last report of each worker that has ended, until its successor reports.
+    _ended: dict[int, Report] = field(factory=dict, init=False)
+    #: The sum of all accounts that are closed.
+    _closed: Report = field(init=False)
 
-    @_past.default
+    @_closed.default
     def _nothing(self) -> Report:
         return emptyReport(
             (tally.via for tally in self.inputs),
@@ -107,30 +105,32 @@ class Totals:
 
     def put(self, number: int, report: Report) -> None:
         """
-        Take note of what a worker reports.
+        Take a report of a worker.
 
         @param number: The number of the worker.
         """
-        gone = self._gone.pop(number, None)
-        if gone is not None:
-            addReport(self._past, closeAccount(gone, report))
+        ended = self._ended.pop(number, None)
+        if ended is not None:
+            closeAccount(ended, report)
+            addReport(self._closed, ended)
         self._current[number] = report
 
     def end(self, number: int) -> None:
         """
-        Take note that a worker is no more.
+        Take note that a worker has ended.
         """
         report = self._current.pop(number, None)
         if report is not None:
             for tally in report.inputs:
                 tally.connections = 0
-            self._gone[number] = report
+            self._ended[number] = report
 
     def queued(self, number: int) -> dict[str, int]:
         """
-        Tell how many records a worker has, or had, queued, by output.
+        Return the numbers of records that a worker has queued, or had queued at its
+        end, by output.
         """
-        report = self._current.get(number) or self._gone.get(number)
+        report = self._current.get(number) or self._ended.get(number)
         if report is None:
             return {}
         return {tally.output: tally.queued for tally in report.outputs}
@@ -140,7 +140,7 @@ class Totals:
         Bring the sums up to date.
         """
         total = self._nothing()
-        for report in (self._past, *self._gone.values(), *self._current.values()):
+        for report in (self._closed, *self._ended.values(), *self._current.values()):
             addReport(total, report)
         for tally, inputs in zip(self.inputs, total.inputs, strict=True):
             tally.received, tally.accepted = inputs.received, inputs.accepted

@@ -1,6 +1,6 @@
 """
-A worker: what a process that serves alone does, with sockets that it has
-inherited and a supervisor instead of a console.
+A worker: receives as a process does that serves alone, with sockets that it has
+inherited, and reports to its supervisor.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
 from importlib import import_module
 from typing import Any, Final
 
@@ -34,16 +35,17 @@ from logrecv.descriptions import DescriptionError
 from logrecv.group import WorkerGroup
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
 from logrecv.inputs.udp import DatagramAddress, InheritedAddress, parseAddress
+from logrecv.options import Options
 from logrecv.process import memory, processorTime
-from logrecv.tap import Options, Receiver, makeReceiver
+from logrecv.receiver import Receiver, makeReceiver
 from logrecv.workers.balance import ConnectionCounts, Slot
-from logrecv.workers.control import ControlProtocol
+from logrecv.workers.inherited import InheritedPorts, inherited
 from logrecv.workers.messages import (
     NO_SOCKET,
     Ask,
+    ControlProtocol,
     Ended,
     Failed,
-    Hurry,
     Logged,
     Message,
     Ready,
@@ -51,46 +53,52 @@ from logrecv.workers.messages import (
     Report,
     Serve,
     Stop,
+    StopNow,
     Task,
 )
-from logrecv.workers.sockets import InheritedPorts, inherited
 
-#: Seconds between reports that nobody has asked for: what the supervisor knows
-#: of a worker that is killed.
-REPORT_INTERVAL: Final = 1.0
+#: Seconds between the reports that a worker sends without being asked.  The supervisor
+#: takes the last report for the account of a worker that is killed.
+REPORT_DELAY: Final = 1.0
 
 
 class WorkerOptions(Options):
     """
-    The options of the supervisor, as they are for one of its workers.
+    The options of a worker: those of its supervisor, with inherited sockets for the
+    inputs and without a console.
     """
 
-    def __init__(self, reactor: Any, task: Task, board: ConnectionCounts) -> None:
+    def __init__(self, reactor: Any, task: Task, counts: ConnectionCounts) -> None:
         """
         @param reactor: The reactor.
-        @param task: Who the worker is.
-        @param board: Tells who has how many connections.
+        @param task: The task of the worker.
+        @param counts: The numbers of connections of all workers.
         """
         group = WorkerGroup(task.number, task.count, task.shared, task.common)
         super().__init__(lambda: reactor, group)
         self._task = task
-        self._board = board
+        self._counts = counts
 
-    def _makeStreams(self, option: str) -> list[StreamAddress]:
+    def streamAddresses(self, option: str) -> list[StreamAddress]:
+        """
+        Parse the addresses for which the worker has inherited a socket.
+        """
         descriptors = iter(self._task.sockets.get(option, ()))
 
-        def make(text: str) -> StreamAddress:
+        def parse(text: str) -> StreamAddress:
             ports = InheritedPorts(
-                self["reactor"], next(descriptors), self._board, self._task.number
+                self["reactor"], next(descriptors), self._counts, self._task.number
             )
             return parseStreamAddress(ports, inherited(text))
 
-        # The console is the supervisor's.
-        return self._make(option, make) if option in self._task.sockets else []
+        return self.parseEach(option, parse) if option in self._task.sockets else []
 
-    def _makeDatagrams(self) -> list[DatagramAddress]:
+    def datagramAddresses(self) -> Sequence[DatagramAddress]:
+        """
+        Parse the addresses for which the worker has inherited a socket.
+        """
         descriptors = self._task.sockets.get("udp", [])
-        addresses = self._make("udp", parseAddress) if descriptors else []
+        addresses = self.parseEach("udp", parseAddress) if descriptors else []
         return [
             InheritedAddress(address, descriptor)
             for address, descriptor in zip(addresses, descriptors, strict=True)
@@ -99,21 +107,22 @@ class WorkerOptions(Options):
 
 
 @define(eq=False)
-class Channel(ControlProtocol):
+class SupervisorConnection(ControlProtocol):
     """
-    What leads to the supervisor.
+    The worker's end of the connection to its supervisor.
 
-    @ivar gone: Whether the supervisor is.
+    @ivar listener: Takes each message, and C{None} when the supervisor is gone.
+    @ivar isGone: C{True} when the supervisor is gone.
     """
 
-    gone: bool = field(default=False, init=False)
-    #: Gets what the supervisor says; L{None} when it is gone.
     listener: Callable[[Message | None], None] = field(init=False)
+    isGone: bool = field(default=False, init=False)
+    #: Messages that were read before L{adopt} and not yet taken.
     _received: list[Message] = field(factory=list, init=False)
 
     def receive(self) -> Message:
         """
-        Wait for a message, before there is a reactor.
+        Wait for a message, before the reactor runs.
 
         @raise EOFError: The supervisor is gone.
         """
@@ -123,7 +132,7 @@ class Channel(ControlProtocol):
 
     def adopt(self, reactor: Any) -> None:
         """
-        See L{ControlProtocol.adopt}.
+        Let the reactor read messages from now on.
         """
         super().adopt(reactor)
         for message in self._received:
@@ -131,63 +140,78 @@ class Channel(ControlProtocol):
 
     def messageReceived(self, message: Message) -> None:
         """
-        Hand on what the supervisor says.
+        Take a message of the supervisor.
         """
         self.listener(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The supervisor is gone.
+        Take note that the supervisor is gone.
         """
-        self.gone = True
+        self.isGone = True
         self.listener(None)
+
+
+class _State(Enum):
+    """
+    The states of a worker that has been told to serve.
+    """
+
+    SERVING = "serving"
+    STOPPING = "stopping"
+    #: The receiver has stopped, and the last messages are on their way.
+    ENDED = "ended"
 
 
 @define(eq=False)
 class WorkerMain:
     """
-    Does what the supervisor says.
+    Runs the receiver of a worker, as the supervisor says.
 
     @ivar reactor: The reactor.
-    @ivar channel: Leads to the supervisor.
-    @ivar receiver: What it is about.
-    @ivar place: Where it says how many connections it has.
+    @ivar supervisor: The connection to the supervisor.
+    @ivar receiver: The receiver.
+    @ivar slot: The place where the worker publishes its number of connections.
     """
 
     reactor: Any
-    channel: Channel
+    supervisor: SupervisorConnection
     receiver: Receiver
-    place: Slot
-    _stopping: bool = field(default=False, init=False)
+    slot: Slot
+    _state: _State = field(default=_State.SERVING, init=False)
 
-    def run(self, asked: list[int]) -> None:
+    def run(self, isAsked: bool) -> None:
         """
-        Serve until the supervisor says that it is over, or is gone.
+        Serve until the supervisor stops the worker, or is gone.
 
-        @param asked: The signals to stop that have come by now.
+        @param isAsked: C{True} if a signal to stop has already come.
         """
-        self.channel.listener = self._take
-        self.channel.adopt(self.reactor)
+        self.supervisor.listener = self._messageReceived
+        self.supervisor.adopt(self.reactor)
         if any(self.receiver.service.inputs):
-            self.place.enter()
+            self.slot.enter()
         signal.signal(
             signal.SIGTERM, lambda *_: self.reactor.callFromThread(self._stop)
         )
-        if asked:
+        if isAsked:
             self.reactor.callWhenRunning(self._stop)
         reporting = LoopingCall(self._report)
         reporting.clock = self.reactor
-        reporting.start(REPORT_INTERVAL, now=True)
+        reporting.start(REPORT_DELAY, now=True)
         self.reactor.run(installSignalHandlers=False)
 
-    def _take(self, message: Message | None) -> None:
+    def _messageReceived(self, message: Message | None) -> None:
         service = self.receiver.service
+        if self._state is _State.ENDED:
+            if message is None:
+                self.reactor.stop()
+            return
         match message:
             case Ask():
                 self._report()
             case Reopen():
                 service.reopen()
-            case Hurry():
+            case StopNow():
                 service.stopNow()
             case Stop() | None:
                 self._stop()
@@ -202,42 +226,38 @@ class WorkerMain:
             memory(),
             processorTime(),
         )
-        self.channel.send(report)
+        self.supervisor.send(report)
 
     def _stop(self) -> None:
-        if self._stopping:
+        if self._state is not _State.SERVING:
             return
-        self._stopping = True
-        self.place.leave()
+        self._state = _State.STOPPING
+        self.slot.leave()
         stopped = self.receiver.service.stopService()
         stopped.addCallback(lambda result: self._end())
 
     def _end(self) -> None:
+        self._state = _State.ENDED
         self._report()
-        self.channel.send(Ended(self.receiver.service.lost))
-        self.channel.listener = self._takeLast
-        transport = self.channel.transport
-        if self.channel.gone or transport is None:
+        self.supervisor.send(Ended(self.receiver.service.lost))
+        transport = self.supervisor.transport
+        if self.supervisor.isGone or transport is None:
             self.reactor.stop()
         else:
-            # Which writes first what there is to write.
+            # The transport closes when the last messages are written.
             transport.loseConnection()
 
-    def _takeLast(self, message: Message | None) -> None:
-        if message is None:
-            self.reactor.stop()
 
-
-def _beginLogging(channel: Channel) -> Callable[[Any], None]:
+def _beginLogging(supervisor: SupervisorConnection) -> Callable[[Any], None]:
     """
     Send the log to the supervisor.
 
-    @return: Tells it that there is a reactor now.
+    @return: A function to call with the reactor, before the reactor runs.
     """
     reactor: list[Any] = []
     levels = LogLevelFilterPredicate(LogLevel.warn)
     levels.setLogLevelForNamespace("logrecv", LogLevel.info)
-    # Where it listens the supervisor has said.
+    # The supervisor has logged its listening ports.
     levels.setLogLevelForNamespace("logrecv.inputs", LogLevel.error)
 
     @implementer(ILogObserver)
@@ -247,9 +267,9 @@ def _beginLogging(channel: Channel) -> Callable[[Any], None]:
         namespace = event.get("log_namespace", "")
         message = Logged(level.name, str(namespace), text)
         if reactor and not isInIOThread():
-            reactor[0].callFromThread(channel.send, message)
+            reactor[0].callFromThread(supervisor.send, message)
         else:
-            channel.send(message)
+            supervisor.send(message)
 
     globalLogBeginner.beginLoggingTo(
         [FilteringLogObserver(observe, [levels])], redirectStandardIO=False
@@ -261,7 +281,7 @@ def _install(name: str) -> Any:
     """
     Install the same kind of reactor as the supervisor has.
 
-    @param name: Its module.
+    @param name: The name of the reactor's module.
     """
     module = import_module(name)
     if "twisted.internet.reactor" not in sys.modules:
@@ -273,46 +293,45 @@ def _install(name: str) -> Any:
 
 def main(descriptor: int) -> None:
     """
-    Be a worker.
+    Run a worker.
 
-    @param descriptor: The descriptor of the socket that leads to the
-        supervisor.
+    @param descriptor: The descriptor of the socket to the supervisor.
     """
-    # What a terminal sends to all of them is for the supervisor.
+    # A terminal sends these signals to all processes; the supervisor takes them.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
-    channel = Channel(socket.socket(fileno=descriptor))
+    supervisor = SupervisorConnection(socket.socket(fileno=descriptor))
     try:
-        task = channel.receive()
+        task = supervisor.receive()
         assert isinstance(task, Task)
-        announce = _beginLogging(channel)
+        announce = _beginLogging(supervisor)
         try:
-            worker = _prepare(task, channel)
+            worker = _prepare(task, supervisor)
         except (CannotListenError, DescriptionError, OSError, SystemExit) as error:
             line = " ".join(str(error).split()).removeprefix("logrecv: ")
-            channel.send(Failed(line))
+            supervisor.send(Failed(line))
             raise SystemExit(1) from None
-        channel.send(Ready())
-        if not isinstance(channel.receive(), Serve):
+        supervisor.send(Ready())
+        if not isinstance(supervisor.receive(), Serve):
             return
     except EOFError:
         return
     announce(worker.reactor)
-    worker.run(asked)
+    worker.run(bool(asked))
 
 
-def _prepare(task: Task, channel: Channel) -> WorkerMain:
+def _prepare(task: Task, supervisor: SupervisorConnection) -> WorkerMain:
     """
-    Make everything ready, and serve nothing yet.
+    Open the outputs and make the inputs, which accept nothing before L{WorkerMain.run}.
     """
     os.chdir(task.directory)
     reactor = _install(task.reactor)
-    board = ConnectionCounts(task.shared)
-    options = WorkerOptions(reactor, task, board)
+    counts = ConnectionCounts(task.shared)
+    options = WorkerOptions(reactor, task, counts)
     options.parseOptions(task.arguments)
     receiver = makeReceiver(options)
     receiver.service.startService()
-    place = Slot(board, task.number, options["admission"])
-    return WorkerMain(reactor, channel, receiver, place)
+    slot = Slot(counts, task.number, receiver.admission)
+    return WorkerMain(reactor, supervisor, receiver, slot)

@@ -9,7 +9,7 @@ import tempfile
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.inputs.limits.admission import Admission
-from logrecv.workers.balance import SIZE, ConnectionCounts, Slot
+from logrecv.workers.balance import COUNTS_SIZE, ConnectionCounts, Slot
 
 
 class BoardTests(SynchronousTestCase):
@@ -23,7 +23,7 @@ class BoardTests(SynchronousTestCase):
         """
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.addCleanup(file.close)
-        file.truncate(SIZE)
+        file.truncate(COUNTS_SIZE)
         self.boards = [ConnectionCounts(file.fileno()), ConnectionCounts(file.fileno())]
         self.boards[0].clear()
         self.admissions = [Admission(), Admission()]

@@ -1,5 +1,5 @@
 """
-Tests for L{logrecv.workers.control}.
+Tests for L{logrecv.workers.messages}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.workers.control import ControlProtocol
-from logrecv.workers.messages import Serve, Stop, encodeMessage
+from logrecv.workers.messages import ControlProtocol, Serve, Stop, encodeMessage
 
 
 class LineTests(SynchronousTestCase):
