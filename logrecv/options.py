@@ -33,6 +33,7 @@ from logrecv.quarantine.null import NullQuarantine
 from logrecv.quarantine.segments import Segments
 from logrecv.quarantine.service import Quarantine
 from logrecv.threads import ThreadExecutor
+from logrecv.usage import exitFor, numberUpTo, parseValue
 
 _T = TypeVar("_T")
 
@@ -224,7 +225,7 @@ class Options(UsageOptions):
         try:
             super().parseOptions(options)
         except UsageError as error:
-            raise _exit(error) from None
+            raise exitFor(error) from None
 
     def postOptions(self) -> None:
         """
@@ -264,7 +265,7 @@ class Options(UsageOptions):
             right.
         @raise UsageError: A value cannot be used.
         """
-        return [_parse(option, text, parse) for text in self._given[option]]
+        return [parseValue(option, text, parse) for text in self._given[option]]
 
     def streamAddresses(self, option: str) -> list[StreamAddress]:
         """
@@ -306,7 +307,7 @@ class Options(UsageOptions):
         try:
             limits = self._checkConnections(files)
         except UsageError as error:
-            raise _exit(error) from None
+            raise exitFor(error) from None
         total, perPeer = map(self._group.portion, limits)
         return total, perPeer
 
@@ -337,11 +338,10 @@ class Options(UsageOptions):
         def inThread(function: Callable[[], bool]) -> Deferred[bool]:
             return deferToThreadPool(reactor, reactor.getThreadPool(), function)
 
-        return _parse(
-            "http-passwords",
-            path,
-            lambda text: PasswordFile(os.path.abspath(text), inThread),
-        )
+        def parse(text: str) -> PasswordFile:
+            return PasswordFile(os.path.abspath(text), inThread)
+
+        return parseValue("http-passwords", path, parse)
 
     def _parseQuarantine(self) -> IQuarantine:
         text, limit = self["quarantine"], self["quarantine-limit"]
@@ -351,17 +351,17 @@ class Options(UsageOptions):
                     f"--quarantine-limit {limit!r}: there is no --quarantine"
                 )
             return NullQuarantine()
-        directory = _parse("quarantine", text, usableDirectory)
+        directory = parseValue("quarantine", text, usableDirectory)
         segments = Segments(directory, writers=self._group.count)
         if limit is not None:
-            segments.limit = _parse("quarantine-limit", limit, sizeInBytes)
+            segments.limit = parseValue("quarantine-limit", limit, sizeInBytes)
         reactor = self["reactor"]
         return Quarantine(segments, ThreadExecutor(reactor, "quarantine"), reactor)
 
     def _parseState(self) -> SeenBatches:
         text, group = self["state"], self._group
         if text is not None:
-            directory = _parse("state", text, usableDirectory)
+            directory = parseValue("state", text, usableDirectory)
         elif group.isSingle:
             return SeenBatches()
         else:
@@ -372,29 +372,4 @@ class Options(UsageOptions):
         )
 
     def _number(self, option: str, most: int) -> int:
-        def parse(text: str) -> int:
-            if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= most:
-                return int(text)
-            raise ValueError(f"must be a number from 1 to {most}")
-
-        return _parse(option, self[option], parse)
-
-
-def _parse(option: str, text: str, parse: Callable[[str], _T]) -> _T:
-    """
-    Parse a value of an option.
-
-    @raise UsageError: The value cannot be used.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UsageError(f"--{option} {text!r}: {error}") from None
-
-
-def _exit(error: UsageError) -> SystemExit:
-    """
-    Make the exception that ends the program, with one line on standard error.
-    """
-    line = " ".join(str(error).split())
-    return SystemExit(f"logrecv: {line}")
+        return parseValue(option, self[option], numberUpTo(most))

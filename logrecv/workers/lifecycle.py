@@ -49,7 +49,7 @@ class State(Enum):
     SERVING = "serving"
     #: The process has closed its connection to the supervisor, and ends.
     ENDING = "ending"
-    #: There is no process; the next process starts after a delay.
+    #: There is no process yet, or no process at the moment.
     WAITING = "waiting"
     #: There is no process, and no process follows.
     DONE = "done"
@@ -88,9 +88,7 @@ class WorkerLifecycle:
     restarts: int = field(default=0, init=False)
     #: C{False} if no other process is to follow when this process ends.
     _isWanted: bool = field(default=True, init=False)
-    _backoff: Backoff = field(
-        factory=lambda: Backoff(chance=withoutJitter), init=False
-    )
+    _backoff: Backoff = field(factory=lambda: Backoff(chance=withoutJitter), init=False)
     _restart: IDelayedCall | None = field(default=None, init=False)
     #: Fire when the process has ended.
     _ends: list[Deferred[None]] = field(factory=list, init=False)

@@ -180,11 +180,12 @@ class WorkerMain:
     slot: Slot
     _state: _State = field(default=_State.SERVING, init=False)
 
-    def run(self, isAsked: bool) -> None:
+    def run(self, signals: Sequence[int]) -> None:
         """
         Serve until the supervisor stops the worker, or is gone.
 
-        @param isAsked: C{True} if a signal to stop has already come.
+        @param signals: The signals to stop that have come before, and that come until
+            this method has a signal handler of its own.
         """
         self.supervisor.listener = self._messageReceived
         self.supervisor.adopt(self.reactor)
@@ -193,7 +194,7 @@ class WorkerMain:
         signal.signal(
             signal.SIGTERM, lambda *_: self.reactor.callFromThread(self._stop)
         )
-        if isAsked:
+        if signals:
             self.reactor.callWhenRunning(self._stop)
         reporting = LoopingCall(self._report)
         reporting.clock = self.reactor
@@ -300,8 +301,8 @@ def main(descriptor: int) -> None:
     # A terminal sends these signals to all processes; the supervisor takes them.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
     supervisor = SupervisorConnection(socket.socket(fileno=descriptor))
     try:
         task = supervisor.receive()
@@ -319,7 +320,7 @@ def main(descriptor: int) -> None:
     except EOFError:
         return
     announce(worker.reactor)
-    worker.run(bool(asked))
+    worker.run(signals)
 
 
 def _prepare(task: Task, supervisor: SupervisorConnection) -> WorkerMain:

@@ -4,6 +4,8 @@ Tests for L{logrecv.workers.messages}.
 
 from __future__ import annotations
 
+import socket
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 from logrecv.workers.messages import (
     Ask,
+    ControlProtocol,
     Ended,
     Failed,
     Logged,
@@ -74,3 +77,35 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(found.outputs[0].dropped, {"stopped": 5})
         self.assertEqual(found.quarantine.dropped, {"failed": 2})
         self.assertEqual((found.repeated, found.memory, found.time), (6, 7, 8.5))
+
+
+class ControlProtocolTests(SynchronousTestCase):
+    """
+    Tests for L{ControlProtocol} before the reactor runs.
+    """
+
+    def test_read(self) -> None:
+        """
+        C{read} waits for messages, until the other end is gone.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            connection = ControlProtocol(ours)
+            with theirs:
+                theirs.sendall(encodeMessage(Serve()) + encodeMessage(Stop()))
+                self.assertEqual(connection.read(), [Serve(), Stop()])
+                theirs.sendall(encodeMessage(Stop())[:5])
+                self.assertEqual(connection.read(), [])
+            self.assertRaises(EOFError, connection.read)
+
+    def test_send(self) -> None:
+        """
+        The other end reads each message; sending is no error when the other end is
+        gone.
+        """
+        ours, theirs = map(ControlProtocol, socket.socketpair())
+        with ours.connection:
+            with theirs.connection:
+                ours.send(Serve())
+                self.assertEqual(theirs.read(), [Serve()])
+            ours.send(Stop())
