@@ -20,18 +20,24 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from logrecv.counters import OutputTally
-from logrecv.inputs.http.app import RecordResource
-from logrecv.inputs.streams import Connections, StreamInput
-from logrecv.inputs.tcp import RecordFactory
-from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
-from logrecv.intake import Intake
+from logrecv.compose import (
+    Connections,
+    DatagramInput,
+    FanOut,
+    FilteredSink,
+    Intake,
+    OutputFactory,
+    OutputTally,
+    ReceiverService,
+    RecordDatagramProtocol,
+    RecordFactory,
+    RecordResource,
+    StreamInput,
+    UDPAddress,
+    minimumLevel,
+)
 from logrecv.interfaces import IRecordSink
-from logrecv.outputs.factory import OutputFactory
-from logrecv.outputs.fanout import FanOut
-from logrecv.outputs.filter import FilteredSink, minimumLevel
 from logrecv.record import Record
-from logrecv.service import ReceiverService
 
 
 @implementer(IRecordSink)

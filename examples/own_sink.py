@@ -1,9 +1,9 @@
 """
-A sink of your own: it counts the records of each logger.
+A sink of one's own: it counts the records of each logger.
 
-This file is also a kind of output, since it has an object that provides
-C{IOutputParser}.  Copy the file to C{twisted/plugins/count_output.py} somewhere
-on the Python path.  Then
+This file is also a kind of output.  What makes it one is an object that provides
+C{IOutputParser} in a module of the package C{twisted.plugins}; with a copy of
+this file as C{twisted/plugins/count_output.py} somewhere on the Python path,
 
     logrecv --output count:every=100
 
@@ -19,9 +19,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from logrecv.counters import OutputTally
-from logrecv.descriptions import Description
-from logrecv.interfaces import IOutputContext, IOutputParser, IRecordSink
+from logrecv.compose import Description, OutputContext, OutputTally
+from logrecv.interfaces import IOutputParser, IRecordSink
 from logrecv.record import Record
 
 
@@ -31,8 +30,8 @@ class CountingSink:
     """
     Counts records and prints the counts.
 
-    @ivar tally: Where the sink counts the records as delivered.
-    @ivar every: The number of records after which the counts are printed.
+    @ivar tally: Where the service counts what became of the records.
+    @ivar every: After how many records the counts are printed.
     """
 
     tally: OutputTally
@@ -41,12 +40,12 @@ class CountingSink:
 
     def start(self) -> None:
         """
-        Do nothing: there is nothing to open.
+        See L{IRecordSink.start}.  Nothing is to be opened.
         """
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         """
-        Count the records of a batch.
+        See L{IRecordSink.deliver}.  Neither blocks nor raises.
         """
         for record in batch:
             self._counts[record.name or "(no name)"] += 1
@@ -57,13 +56,13 @@ class CountingSink:
 
     def flush(self) -> Deferred[None]:
         """
-        Do nothing: the sink holds no records.
+        See L{IRecordSink.flush}.  Nothing is held back.
         """
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """
-        Print the counts for the last time.
+        See L{IRecordSink.stop}.
         """
         self._print()
         return succeed(None)
@@ -76,7 +75,7 @@ def positive(text: str) -> int:
     """
     Convert a number for a description.
 
-    @raise ValueError: The text is no such number.  The user reads the message.
+    @raise ValueError: It is none; the user reads what this says.
     """
     if not text.isdigit() or int(text) == 0:
         raise ValueError("must be a number from 1 on")
@@ -91,9 +90,9 @@ class CountParser:
 
     kind = "count"
 
-    def parse(self, description: Description, context: IOutputContext) -> IRecordSink:
+    def parse(self, description: Description, context: OutputContext) -> IRecordSink:
         """
-        Make a sink.
+        See L{IOutputParser.parse}.
         """
         every = description.takeKeyword("every", positive, 1000)
         return CountingSink(context.tally, every)

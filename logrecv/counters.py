@@ -70,9 +70,11 @@ class OutputTally:
 
     A sink counts each record that L{logrecv.interfaces.IRecordSink.deliver} took::
 
-        tally = OutputTally("1-count")
-        tally.delivered += 3
-        tally.drop("queue-full", 2)
+        >>> tally = OutputTally("1-count")
+        >>> tally.delivered += 3
+        >>> tally.drop("queue-full", 2)
+        >>> tally.dropped
+        {'queue-full': 2}
 
     @ivar output: The label of the output, its position and kind: C{"1-file"}.
     @ivar filtered: The number of records that the filter of the output kept back.

@@ -68,9 +68,10 @@ class WorkerGroup:
     The group of processes that serve together, seen from one of them.  Without
     arguments, the group of a process that serves alone::
 
-        group = WorkerGroup()
-        assert group.isSingle
-        assert group.portion(100) == 100
+        >>> WorkerGroup().portion(100)
+        100
+        >>> WorkerGroup(number=2, count=4, descriptor=5).portion(100)
+        25
 
     @ivar number: The number of this process in the group, from 1 on.
     @ivar count: The number of processes in the group.

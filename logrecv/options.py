@@ -75,9 +75,10 @@ class Options(UsageOptions):
     """
     The options of C{twistd logrecv}, C{twist logrecv} and C{logrecv}::
 
-        options = Options()
-        options.parseOptions(["--tcp", "tcp:9020", "--output", "file:all.jsonl"])
-        [address] = options["tcp"]
+        >>> options = Options()
+        >>> options.parseOptions(["--tcp=tcp:9020", "--output=stdout", "--workers=2"])
+        >>> options["workers"], len(options["tcp"]), options["http"]
+        (2, 1, [])
 
     An option that cannot be used ends the program with one line on standard error and
     status 1.

@@ -55,10 +55,12 @@ class ReceiverService(Service):
     before the first client can connect, and stops after the last byte that clients had
     sent has been read::
 
-        intake = Intake(sink, reactor)
-        connections = Connections(RecordFactory(intake), intake.tallies["tcp"], reactor)
-        service = ReceiverService(sink, [StreamInput(endpoint, connections)])
-        service.startService()
+        >>> from logrecv.compose import Connections, Intake, RecordFactory, StreamInput
+        >>> intake = Intake(sink, reactor)
+        >>> tally = intake.tallies["tcp"]
+        >>> connections = Connections(RecordFactory(intake), tally, reactor)
+        >>> service = ReceiverService(sink, [StreamInput(endpoint, connections)])
+        >>> service.startService()
 
     @ivar sink: The sink of L{Intake<logrecv.intake.Intake>}.
     @ivar inputs: The services that listen for records.

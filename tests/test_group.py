@@ -4,6 +4,7 @@ Tests for L{logrecv.group}.
 
 from __future__ import annotations
 
+import doctest
 import errno
 import os
 import subprocess
@@ -17,26 +18,34 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.group import ProcessLock, WorkerGroup, spoolName, spoolNumbers
 
-#: Holds a lock from when it says so until its standard input ends.
+#: A program that takes a lock, says so, and holds the lock until its standard input
+#: ends.
 _HOLDER = """
 import sys
 from logrecv.group import WorkerGroup
-share = WorkerGroup(2, 2, int(sys.argv[1]))
-locks = [share.lock() for _ in range(2)]
+group = WorkerGroup(2, 2, int(sys.argv[1]))
+locks = [group.lock() for _ in range(2)]
 with locks[int(sys.argv[2])]:
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-class ShareTests(SynchronousTestCase):
+class WorkerGroupTests(SynchronousTestCase):
     """
     Tests for L{WorkerGroup}.
     """
 
+    def test_example(self) -> None:
+        """
+        The example gives the result that it shows.
+        """
+        module = sys.modules[WorkerGroup.__module__]
+        self.assertEqual(doctest.testmod(module), (0, 2))
+
     def test_alone(self) -> None:
         """
-        A process that serves alone locks nobody out, and has all of everything.
+        A process that serves alone needs no locks, and has every limit for itself.
         """
         group = WorkerGroup()
         self.assertTrue(group.isSingle)
@@ -46,15 +55,15 @@ class ShareTests(SynchronousTestCase):
 
     def test_parts(self) -> None:
         """
-        The parts of a limit are even, and none is nothing.
+        The portions of a limit are equal, and at least 1.
         """
         self.assertEqual(WorkerGroup(1, 4, 3).portion(1001), 251)
         self.assertEqual(WorkerGroup(4, 4, 3).portion(1), 1)
 
     def test_spools(self) -> None:
         """
-        The first of several has its spool where one that serves alone would, the
-        others have theirs in it, where they are found again.
+        The first worker has the spool of a process that serves alone.  The other
+        workers have their spools inside that directory, where they are found again.
         """
         directory = self.mktemp()
         os.mkdir(directory)

@@ -4,8 +4,10 @@ Tests for L{logrecv.options}.
 
 from __future__ import annotations
 
+import doctest
 import os
 import resource
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 
@@ -31,6 +33,13 @@ class OptionsTests(SynchronousTestCase):
     Tests for L{Options}.
     """
 
+    def test_example(self) -> None:
+        """
+        The example gives the result that it shows.
+        """
+        module = sys.modules[Options.__module__]
+        self.assertEqual(doctest.testmod(module), (0, 3))
+
     def test_defaults(self) -> None:
         """
         Without options the three handlers' standard ports and the console are
@@ -51,7 +60,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_onlyWhatIsNamed(self) -> None:
         """
-        With an input option only what is named is served.
+        With an input option, only the inputs that are named are served.
         """
         options = parse("--udp", "udp:9999")
         self.assertEqual(len(options["udp"]), 1)

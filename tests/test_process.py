@@ -5,6 +5,7 @@ Tests for L{logrecv.process}.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from io import StringIO
@@ -14,11 +15,17 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface import implementer
 
 from logrecv.interfaces import IReopenable
-from logrecv.process import ProcessService, memory, processorTime
+from logrecv.process import (
+    ProcessService,
+    fileLimit,
+    memory,
+    processorTime,
+    raiseFileLimit,
+)
 from logrecv.service import ReceiverService
 from logrecv.testing import MemorySink
 
@@ -27,38 +34,38 @@ from logrecv.testing import MemorySink
 @define(eq=False)
 class Reopenable:
     """
-    Counts how often it was asked to reopen.
+    Counts the calls of L{reopen}.
     """
 
     reopened: int = field(default=0, init=False)
 
     def reopen(self) -> None:
         """
-        Count.
+        Count the call.
         """
         self.reopened += 1
 
 
 class ImmediateReactor(MemoryReactorClock):
     """
-    Calls what comes from a thread at once.
+    A reactor that calls functions from threads at once.
     """
 
     def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
         """
-        Call it.
+        Call the function.
         """
         callable(*args, **kwargs)
 
 
-class CommandLineServiceTests(SynchronousTestCase):
+class ProcessServiceTests(SynchronousTestCase):
     """
     Tests for L{ProcessService}.
     """
 
     def test_hangUp(self) -> None:
         """
-        SIGHUP opens again what can be.
+        SIGHUP opens files again.
         """
         reopenable = Reopenable()
         before = signal.getsignal(signal.SIGHUP)
@@ -71,7 +78,7 @@ class CommandLineServiceTests(SynchronousTestCase):
 
     def test_secondSignal(self) -> None:
         """
-        A second signal to stop ends the waiting.
+        A second signal to stop cuts the stop short.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
@@ -80,12 +87,12 @@ class CommandLineServiceTests(SynchronousTestCase):
 
         class Endless(Service):
             """
-            Takes for ever to stop.
+            A service that never stops.
             """
 
             def stopService(self) -> Deferred[None]:
                 """
-                Never.
+                Return a Deferred that never fires.
                 """
                 return endless
 
@@ -98,17 +105,17 @@ class CommandLineServiceTests(SynchronousTestCase):
 
     def test_cannotStart(self) -> None:
         """
-        What cannot be had at the start ends the program with one line.
+        An output that cannot be opened ends the program with one line.
         """
 
         class Unopenable(MemorySink):
             """
-            Cannot be opened.
+            A sink that cannot be opened.
             """
 
             def start(self) -> None:
                 """
-                Fail.
+                Raise an error.
                 """
                 raise OSError(13, "Permission denied", "/var/log/x")
 
@@ -122,6 +129,26 @@ class CommandLineServiceTests(SynchronousTestCase):
         self.assertEqual(printed.getvalue().count("\n"), 1)
 
 
+class FileLimitTests(SynchronousTestCase):
+    """
+    Tests for L{fileLimit} and L{raiseFileLimit}.
+    """
+
+    def test_raised(self) -> None:
+        """
+        L{fileLimit} changes nothing, and tells the limit that L{raiseFileLimit} sets.
+        """
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        if hard == resource.RLIM_INFINITY:
+            raise SkipTest("the system sets no limit")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        self.assertEqual(fileLimit(), hard)
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (256, hard))
+        self.assertEqual(raiseFileLimit(), hard)
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (hard, hard))
+
+
 class UsageTests(SynchronousTestCase):
     """
     Tests for L{memory} and L{processorTime}.
@@ -129,7 +156,7 @@ class UsageTests(SynchronousTestCase):
 
     def test_used(self) -> None:
         """
-        A process has some memory, and uses more and more of a processor.
+        A process has some memory, and uses more and more processor time.
         """
         if sys.platform == "linux":
             self.assertGreater(memory(), 1 << 20)

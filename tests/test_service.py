@@ -15,18 +15,19 @@ from zope.interface.verify import verifyObject
 
 from logrecv import __version__, service
 from logrecv.counters import OutputTally
+from logrecv.process import IProcessService
 from logrecv.service import ReceiverService
 from logrecv.testing import MemorySink
 
 
 class Listening(Service):
     """
-    A service that writes down what happens to it.
+    A service that notes the calls of its methods.
     """
 
     def __init__(self, name: str, events: list[str]) -> None:
         """
-        @param events: Where to write.
+        @param events: The list for the notes.
         """
         self.label = name
         self.events = events
@@ -34,19 +35,19 @@ class Listening(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Write.
+        Note the call.
         """
         self.events.append(f"{self.label} listens")
 
     def startService(self) -> None:
         """
-        Write.
+        Note the call.
         """
         self.events.append(f"{self.label} starts")
 
     def stopService(self) -> Deferred[None]:
         """
-        Write, and take as long as the test wants.
+        Note the call, and stop when the test says so.
         """
         self.events.append(f"{self.label} stops")
         return self.stopped
@@ -54,20 +55,20 @@ class Listening(Service):
 
 class Sink(MemorySink):
     """
-    A sink that writes down what happens to it.
+    A sink that notes the calls of its methods.
     """
 
     events: list[str]
 
     def start(self) -> None:
         """
-        Write.
+        Note the call.
         """
         self.events.append("sink starts")
 
     def stop(self) -> Deferred[None]:
         """
-        Write.
+        Note the call.
         """
         self.events.append("sink stops")
         return super().stop()
@@ -96,14 +97,15 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It is a service.
+        The service is the service of a process.
         """
         verifyObject(IService, self.service)
+        verifyObject(IProcessService, self.service)
 
     def test_start(self) -> None:
         """
-        Ports are taken while there may be privileges; the sink is ready before
-        anything is served.
+        Ports are listened on while the process may have privileges.  The sink starts
+        before the console and the inputs.
         """
         self.service.privilegedStartService()
         self.assertEqual(self.events, ["console listens", "input listens"])
@@ -113,8 +115,8 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def test_form(self) -> None:
         """
-        The log says at the start which version runs, and in which form the
-        decoder; of the slow one also how to come by the other.
+        The log names the version at the start, and the implementation of the
+        decoder.  For the slow implementation, the log says how to get the fast one.
         """
         for form, remark in (
             ("compiled", ""),
@@ -132,8 +134,7 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        The sink is stopped when the last input is done; the console is the last
-        to go.
+        The sink stops after the last input, and the console stops last.
         """
         self.service.startService()
         self.events.clear()
@@ -147,7 +148,7 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def test_deadline(self) -> None:
         """
-        A stop is done in its time: then what is not done is left.
+        At the deadline, a stop goes on without the inputs that have not stopped.
         """
         self.console.stopped.callback(None)
         stopped = self.service.stopService()
@@ -157,9 +158,9 @@ class ReceiverServiceTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.events[-2:], ["sink stops", "console stops"])
 
-    def test_hurry(self) -> None:
+    def test_stopNow(self) -> None:
         """
-        Who is in a hurry need not wait, be it for inputs or for outputs.
+        L{ReceiverService.stopNow} ends the waiting for inputs and for outputs.
         """
         self.console.stopped.callback(None)
         stopped = self.service.stopService()
@@ -169,8 +170,8 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def test_account(self) -> None:
         """
-        What a stop has to give up is counted and named at the end; what was
-        dropped before is not its fault.
+        The records that a stop gives up are counted, and logged at the end.  Records
+        that were dropped before do not count.
         """
         self.tally.drop("queue-full", 7)
         for dropped in (0, 5):
@@ -189,15 +190,14 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def setUpStopped(self) -> None:
         """
-        Be ready to be stopped again.
+        Make the input and the console ready to stop again.
         """
         self.input.stopped = Deferred()
         self.console.stopped = succeed(None)
 
     def test_stopGoesOn(self) -> None:
         """
-        An input that cannot be stopped cleanly is logged, and the sink gets its
-        chance.
+        An error while an input stops is logged, and the sink stops all the same.
         """
         self.input.stopped = fail(RuntimeError("stuck"))
         self.console.stopped.callback(None)

@@ -12,52 +12,51 @@ from logrecv.inputs.limits.admission import Admission
 from logrecv.workers.balance import COUNTS_SIZE, ConnectionCounts, Slot
 
 
-class BoardTests(SynchronousTestCase):
+class ConnectionCountsTests(SynchronousTestCase):
     """
     Tests for L{ConnectionCounts} and L{Slot}.
     """
 
     def setUp(self) -> None:
         """
-        Make two processes' boards of one file.
+        Make the counts of two processes from one file.
         """
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.addCleanup(file.close)
         file.truncate(COUNTS_SIZE)
-        self.boards = [ConnectionCounts(file.fileno()), ConnectionCounts(file.fileno())]
-        self.boards[0].clear()
+        self.counts = [ConnectionCounts(file.fileno()), ConnectionCounts(file.fileno())]
+        self.counts[0].clear()
         self.admissions = [Admission(), Admission()]
-        self.places = [
-            Slot(board, number, admission)
-            for number, (board, admission) in enumerate(
-                zip(self.boards, self.admissions, strict=True), start=1
+        self.slots = [
+            Slot(counts, number, admission)
+            for number, (counts, admission) in enumerate(
+                zip(self.counts, self.admissions, strict=True), start=1
             )
         ]
 
     def isAhead(self) -> list[bool]:
         """
-        Ask each process.
+        Ask each process whether it is ahead.
         """
         return [
-            board.isAhead(number) for number, board in enumerate(self.boards, start=1)
+            counts.isAhead(number) for number, counts in enumerate(self.counts, start=1)
         ]
 
     def test_alone(self) -> None:
         """
-        Who serves alone is never ahead, however many connections it has.
+        A process that serves alone is never ahead, however many connections it has.
         """
-        self.places[0].enter()
+        self.slots[0].enter()
         for _ in range(100):
             self.admissions[0].enter("192.0.2.1")
         self.assertEqual(self.isAhead()[0], False)
 
     def test_both(self) -> None:
         """
-        Of two that serve, the one that has more connections is ahead, whether
-        others came or its own did not end.
+        Of two processes that serve, the process with more connections is ahead.
         """
-        for place in self.places:
-            place.enter()
+        for slot in self.slots:
+            slot.enter()
         self.assertEqual(self.isAhead(), [False, False])
         self.admissions[0].enter(None)
         self.assertEqual(self.isAhead(), [True, False])
@@ -68,12 +67,12 @@ class BoardTests(SynchronousTestCase):
 
     def test_leave(self) -> None:
         """
-        Who is about to accept no more is not waited for, and waits for nobody.
+        A process that accepts no more is not waited for, and does not wait.
         """
-        for place in self.places:
-            place.enter()
+        for slot in self.slots:
+            slot.enter()
         self.admissions[0].enter(None)
         self.admissions[1].enter(None)
-        self.places[1].leave()
+        self.slots[1].leave()
         self.admissions[1].leave(None)
         self.assertEqual(self.isAhead(), [False, False])

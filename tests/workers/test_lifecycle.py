@@ -25,6 +25,7 @@ from logrecv.workers.lifecycle import (
 )
 from logrecv.workers.messages import Ended, Message, Ready, Task, encodeMessage
 from logrecv.workers.totals import Totals, emptyReport
+from tests.selection import slow
 
 _PYTHON = sys.executable
 
@@ -131,6 +132,7 @@ class WorkerLifecycleTests(TestCase):
         self.assertIs(lifecycle.state, State.SERVING)
         await self.until(lifecycle, State.WAITING)
 
+    @slow
     async def test_restart(self) -> None:
         """
         When the process ends, another process starts after a delay, and serves as soon
@@ -160,6 +162,7 @@ class WorkerLifecycleTests(TestCase):
         self.assertIn("worker 2 has ended (status 3)", self.events[-1])
         lifecycle.stop()
 
+    @slow
     async def test_delays(self) -> None:
         """
         The delay doubles when one process after the other ends soon, and begins anew
@@ -180,6 +183,7 @@ class WorkerLifecycleTests(TestCase):
         lifecycle.stop()
         self.assertIs(lifecycle.state, State.DONE)
 
+    @slow
     async def test_cannotStart(self) -> None:
         """
         Where no other process can start, the next attempt follows after the longest
@@ -199,6 +203,7 @@ class WorkerLifecycleTests(TestCase):
         lifecycle.stop()
         await self.until(lifecycle, State.DONE)
 
+    @slow
     async def test_stopWaiting(self) -> None:
         """
         A worker that is stopped while it waits is done at once, and does not start
@@ -213,6 +218,7 @@ class WorkerLifecycleTests(TestCase):
         self.clock.advance(MAX_DELAY)
         self.assertEqual(lifecycle.restarts, 0)
 
+    @slow
     async def test_killed(self) -> None:
         """
         The signal that killed a process is named, and L{WorkerLifecycle.kill} needs no
@@ -228,6 +234,7 @@ class WorkerLifecycleTests(TestCase):
         self.assertIn("worker 2 has ended (killed by SIGKILL)", self.events[-1])
         lifecycle.stop()
 
+    @slow
     async def test_leftover(self) -> None:
         """
         A worker that hands on what an earlier run has left is stopped when nothing is
@@ -243,6 +250,7 @@ class WorkerLifecycleTests(TestCase):
         await self.until(lifecycle, State.DONE)
         self.assertFalse(os.path.exists(spool))
 
+    @slow
     async def test_leftoverQueued(self) -> None:
         """
         The spool stays while records are in it.
@@ -258,6 +266,7 @@ class WorkerLifecycleTests(TestCase):
         await self.until(lifecycle, State.DONE)
         self.assertTrue(os.path.exists(spool))
 
+    @slow
     async def test_leftoverKilled(self) -> None:
         """
         Another process follows a worker that was killed before it had handed on

@@ -51,7 +51,7 @@ class MessageTests(SynchronousTestCase):
     @given(st.lists(st.integers(1, 400)))
     def test_anyPieces(self, sizes: list[int]) -> None:
         """
-        Messages come out as they went in, in whatever pieces their bytes come.
+        Messages are decoded as they were encoded, in whatever pieces their bytes come.
         """
         data = b"".join(map(encodeMessage, MESSAGES))
         buffer = MessageBuffer()
@@ -64,7 +64,7 @@ class MessageTests(SynchronousTestCase):
 
     def test_report(self) -> None:
         """
-        A report has the tallies as they are.
+        A report has all counters of the tallies.
         """
         inputs = InputTally("tcp", 5, 3, {"malformed": 2}, 1, {"too-many": 4})
         outputs = OutputTally("1-file", 1, 2, 3, 4, {"stopped": 5})

@@ -16,7 +16,7 @@ def report(
     accepted: int, delivered: int, queued: int, restored: int = 0, connections: int = 1
 ) -> Report:
     """
-    Make the report of a worker, the books of which are right.
+    Make the report of a worker whose counters add up.
     """
     inputs = InputTally("tcp", accepted + 1, accepted, {"malformed": 1}, connections)
     outputs = OutputTally("1-file", 0, delivered, queued, restored)
@@ -30,7 +30,7 @@ class TotalsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Make sums of nothing.
+        Make sums of no reports.
         """
         self.input = InputTally("tcp")
         self.output = OutputTally("1-file")
@@ -38,7 +38,7 @@ class TotalsTests(SynchronousTestCase):
 
     def check(self, **wanted: int) -> None:
         """
-        Sum up, and look at what there is; the books have to be right.
+        Compare the sums, and see that the counters add up.
         """
         self.totals.sumUp()
         found = {name: getattr(self.output, name) for name in wanted}
@@ -58,7 +58,7 @@ class TotalsTests(SynchronousTestCase):
 
     def test_sums(self) -> None:
         """
-        The numbers of several workers are added up, the last of each.
+        The last reports of all workers are added up.
         """
         self.check(delivered=0)
         self.totals.put(1, report(1, 1, 0))
@@ -73,7 +73,7 @@ class TotalsTests(SynchronousTestCase):
 
     def test_ended(self) -> None:
         """
-        What a worker counted stays when it is no more; its connections do not.
+        The counts of a worker stay when it has ended, without its connections.
         """
         self.totals.put(1, report(10, 7, 3))
         self.totals.end(1)
@@ -84,8 +84,8 @@ class TotalsTests(SynchronousTestCase):
 
     def test_inMemory(self) -> None:
         """
-        When the next in its place has none of what it had queued, that was in
-        memory, and is dropped.
+        Records that were queued in memory count as dropped when the successor has not
+        restored them.
         """
         self.totals.put(1, report(10, 7, 3))
         self.totals.end(1)
@@ -95,7 +95,7 @@ class TotalsTests(SynchronousTestCase):
 
     def test_inSpool(self) -> None:
         """
-        When the next one has restored it, it is queued as before, and counts as
+        Records that the successor has restored are queued as before, and count as
         accepted once.
         """
         self.totals.put(1, report(10, 7, 3))
@@ -106,8 +106,7 @@ class TotalsTests(SynchronousTestCase):
 
     def test_earlierRun(self) -> None:
         """
-        What an earlier run of the service had left counts as restored, over the
-        end of a worker, too.
+        Records of an earlier run count as restored, even after the end of a worker.
         """
         self.totals.put(1, report(0, 0, 5, restored=5))
         self.check(queued=5, restored=5)
@@ -117,8 +116,8 @@ class TotalsTests(SynchronousTestCase):
 
     def test_neverReported(self) -> None:
         """
-        One that ends before its first report leaves the account of the one
-        before it open.
+        A worker that ends before its first report leaves the account of its
+        predecessor open.
         """
         self.totals.put(1, report(10, 7, 3))
         self.totals.end(1)
