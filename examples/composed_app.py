@@ -1,11 +1,11 @@
 """
-A web application that also receives log records, into a sink of its own:
+A web application that also receives log records:
 
     python composed_app.py [WEB_PORT [TCP_PORT [UDP_PORT]]]
 
-http://127.0.0.1:WEB_PORT/ shows the errors that came last.  HTTPHandler and JSON
-are taken under /logs there, SocketHandler and DatagramHandler on ports of their
-own.  Every record also goes into the file records.jsonl.
+http://127.0.0.1:WEB_PORT/ shows the last errors.  The application takes HTTPHandler and
+JSON under /logs, and SocketHandler and DatagramHandler on further ports.  Every record
+also goes to the file records.jsonl.
 """
 
 import sys
@@ -43,7 +43,7 @@ from logrecv.record import Record
 @implementer(IRecordSink)
 class LastRecords:
     """
-    Keeps the records that came last.
+    Keeps the last records.
     """
 
     def __init__(self, count: int) -> None:
@@ -51,7 +51,7 @@ class LastRecords:
 
     def start(self) -> None:
         """
-        Get ready: there is nothing to do.
+        Open nothing.
         """
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
@@ -63,20 +63,20 @@ class LastRecords:
 
     def flush(self) -> Deferred[None]:
         """
-        Nothing is held back.
+        Write nothing, since the sink keeps its records.
         """
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """
-        There is nothing to let go of.
+        Close nothing.
         """
         return succeed(None)
 
 
 class ErrorPage(Resource):
     """
-    The web application, as far as it matters here.
+    The only page of the web application.
     """
 
     def __init__(self, last: LastRecords) -> None:
@@ -94,14 +94,14 @@ class ErrorPage(Resource):
 
 def makeService(reactor: Any, web: int, tcp: int, udp: int) -> MultiService:
     """
-    Put it together.
+    Put the application together.
     """
-    # Where records go: errors into the application, everything into a file.
+    # The sinks: errors go to the application, all records go to a file.
     last = LastRecords(20)
     errors = FilteredSink(last, OutputTally("errors"), [minimumLevel("ERROR")])
     sink = FanOut([errors, OutputFactory(reactor).make("file:records.jsonl")])
 
-    # Where they come from.
+    # The inputs with ports of their own.
     intake = Intake(sink, reactor)
     stream = Connections(RecordFactory(intake), intake.tallies["tcp"], reactor)
     socket = TCP4ServerEndpoint(reactor, tcp, interface="127.0.0.1")
@@ -111,7 +111,7 @@ def makeService(reactor: Any, web: int, tcp: int, udp: int) -> MultiService:
         DatagramInput(reactor, UDPAddress(udp, "127.0.0.1"), datagrams),
     ]
 
-    # The application's own site, with the resource mounted in it.
+    # The site of the application, with the HTTP input mounted in it.
     root = Resource()
     root.putChild(b"", ErrorPage(last))
     root.putChild(b"logs", RecordResource(intake))
@@ -128,7 +128,7 @@ def makeService(reactor: Any, web: int, tcp: int, udp: int) -> MultiService:
 
 def main(web: str = "8080", tcp: str = "9020", udp: str = "9021") -> None:
     """
-    Run it.
+    Run the application.
     """
     from twisted.internet import reactor
 

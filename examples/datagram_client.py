@@ -1,8 +1,8 @@
 """
 Log over UDP: python datagram_client.py [HOST [PORT]]
 
-A datagram may be lost and nobody is told; a record of more than 65,507 bytes
-cannot be sent at all.
+A datagram may be lost without notice.  A record of more than 65,507 bytes cannot be
+sent.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """
 Log over HTTP: python http_client.py [HOST:PORT]
 
-HTTPHandler blocks its program until each record is answered.  The queue in
-front of it takes that off the program's threads.
+HTTPHandler waits for the answer to each record.  With the queue in front of the handler,
+the threads of the program do not wait.
 """
 
 import logging

@@ -1,14 +1,13 @@
 """
-A sink of one's own: it counts the records of each logger.
+A sink that counts the records of each logger, as a kind of output.
 
-This file is also a kind of output.  What makes it one is an object that provides
-C{IOutputParser} in a module of the package C{twisted.plugins}; with a copy of
-this file as C{twisted/plugins/count_output.py} somewhere on the Python path,
+A kind of output is an object that provides IOutputParser, in a module of the package
+twisted.plugins.  Copy this file to twisted/plugins/count_output.py somewhere on the
+Python path.  Then
 
     logrecv --output count:every=100
 
-prints how many records each logger has sent, after every 100 of them and at the
-end.
+prints how many records each logger has sent, after every 100 records and at the end.
 """
 
 from collections import Counter
@@ -28,10 +27,10 @@ from logrecv.record import Record
 @define(eq=False)
 class CountingSink:
     """
-    Counts records and prints the counts.
+    Counts the records of each logger, and prints the counts.
 
-    @ivar tally: Where the service counts what became of the records.
-    @ivar every: After how many records the counts are printed.
+    @ivar tally: The counters of the output, which the sink keeps up to date.
+    @ivar every: The number of records after which the counts are printed.
     """
 
     tally: OutputTally
@@ -40,12 +39,12 @@ class CountingSink:
 
     def start(self) -> None:
         """
-        See L{IRecordSink.start}.  Nothing is to be opened.
+        Open nothing.
         """
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         """
-        See L{IRecordSink.deliver}.  Neither blocks nor raises.
+        Count records, without blocking and without raising an error.
         """
         for record in batch:
             self._counts[record.name or "(no name)"] += 1
@@ -56,13 +55,13 @@ class CountingSink:
 
     def flush(self) -> Deferred[None]:
         """
-        See L{IRecordSink.flush}.  Nothing is held back.
+        Write nothing, since the sink holds no records.
         """
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """
-        See L{IRecordSink.stop}.
+        Print the counts for the last time.
         """
         self._print()
         return succeed(None)
@@ -73,9 +72,9 @@ class CountingSink:
 
 def positive(text: str) -> int:
     """
-    Convert a number for a description.
+    Parse a number from 1 on.
 
-    @raise ValueError: It is none; the user reads what this says.
+    @raise ValueError: The text is no such number.  The user reads this message.
     """
     if not text.isdigit() or int(text) == 0:
         raise ValueError("must be a number from 1 on")
@@ -85,14 +84,14 @@ def positive(text: str) -> int:
 @implementer(IPlugin, IOutputParser)
 class CountParser:
     """
-    Makes the sink of C{count[:every=N]}.
+    Makes a sink of C{count[:every=N]}.
     """
 
     kind = "count"
 
     def parse(self, description: Description, context: OutputContext) -> IRecordSink:
         """
-        See L{IOutputParser.parse}.
+        Take the keyword that this kind knows, and make a sink.
         """
         every = description.takeKeyword("every", positive, 1000)
         return CountingSink(context.tally, every)

@@ -101,9 +101,7 @@ class NamesTests(SynchronousTestCase):
                 imported = [node.module] if isinstance(node, ast.ImportFrom) else []
                 if isinstance(node, ast.Import):
                     imported = [alias.name for alias in node.names]
-                ours = {
-                    name for name in imported if name and name.startswith("logrecv")
-                }
+                ours = {name for name in imported if f"{name}.".startswith("logrecv.")}
                 self.assertEqual(ours - PUBLIC, set(), path.name)
 
 
@@ -112,9 +110,10 @@ class DocstringTests(SynchronousTestCase):
     The examples in docstrings.
     """
 
-    def run_(self, name: str, documented: Any, namespace: dict[str, Any]) -> int:
+    def runExamples(self, name: str, documented: Any, namespace: dict[str, Any]) -> int:
         """
-        Run the examples of a class or module, with the names that they take for granted.
+        Run the examples of a class or module, with the names that examples take for
+        granted.
 
         @return: The number of statements.
         """
@@ -140,7 +139,7 @@ class DocstringTests(SynchronousTestCase):
         """
         The example of the module gives the result that it shows.
         """
-        self.assertGreater(self.run_("compose", compose, {}), 0)
+        self.assertGreater(self.runExamples("compose", compose, {}), 0)
 
     def test_classes(self) -> None:
         """
@@ -149,6 +148,6 @@ class DocstringTests(SynchronousTestCase):
         without = set()
         for name, documented in classesOf(compose):
             namespace = vars(sys.modules[documented.__module__])
-            if not self.run_(name, documented, namespace):
+            if not self.runExamples(name, documented, namespace):
                 without.add(name)
         self.assertEqual(without - PENDING, set())

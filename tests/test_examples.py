@@ -1,5 +1,5 @@
 """
-The examples: each is run, against a real service.
+Tests for the examples: each example runs against a real service.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ExampleTests(ProgramTestCase):
 
     def test_everyExampleHasATest(self) -> None:
         """
-        There is a test that names each example.
+        Each example has a test that names it.
         """
         modules = Path(__file__).parent.glob("test_*examples.py")
         source = "".join(path.read_text("utf-8") for path in modules)
@@ -90,13 +90,13 @@ class ExampleTests(ProgramTestCase):
 
     def test_ownSink(self) -> None:
         """
-        The output of one's own is found as a plugin, is described, filtered and
-        counted like any other, and its mistakes are told like any other's.
+        The sink is found as a plugin.  It is described, filtered and counted as any
+        other output, and so are mistakes in its description.
         """
         plugins = self.directory / "twisted" / "plugins"
         plugins.mkdir(parents=True)
         shutil.copy(_EXAMPLES / "own_sink.py", plugins / "count_output.py")
-        # As a script would: the directory of plugins has to be on the path.
+        # With -m, since the directory of plugins has to be on the path.
         command = [sys.executable, "-m", "logrecv"]
         service = Service(
             [
@@ -122,8 +122,8 @@ class ExampleTests(ProgramTestCase):
 
     def test_composedApp(self) -> None:
         """
-        The web application takes records on its own port and on two others,
-        shows the errors among them and writes all of them.
+        The web application takes records on its own port and on two further ports,
+        shows the errors and writes all records.
         """
         web, tcp, udp = freePort(), freePort(), freePort()
         app = self.begin(

@@ -1,6 +1,6 @@
 """
-The examples of a service that not everybody may send to: secure clients, and
-the units for systemd.
+Tests for the examples of a secure service: clients with TLS and passwords, and the
+units for systemd.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.hostile.test_tls import TLSTestCase
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
-#: Does what systemd does: listens, and starts a program that is told so.
+#: A program that listens and starts another program with the sockets, as systemd does.
 ACTIVATE = """
 import fcntl, os, socket, sys
 listening = []
@@ -43,7 +43,7 @@ class SecureClientTests(TLSTestCase):
         """
         Run a client to its end.
 
-        @return: What it printed.
+        @return: The text that the client printed.
         """
         done = self.call(sys.executable, str(_EXAMPLES / name), *arguments)
         self.assertEqual((done.returncode, done.stdout), (0, ""), done)
@@ -51,7 +51,8 @@ class SecureClientTests(TLSTestCase):
 
     def descriptions(self) -> tuple[str, str]:
         """
-        Describe an endpoint that asks for a certificate, and one that does not.
+        Describe an endpoint that asks for a certificate, and an endpoint that does
+        not.
         """
         mutual = f"key={self.key}:cert={self.cert}:ca={self.ours.path}"
         plain = f"privateKey={self.key}:certKey={self.cert}"
@@ -60,8 +61,9 @@ class SecureClientTests(TLSTestCase):
 
     def test_socket(self) -> None:
         """
-        The client over TCP is let in with a certificate, and without one where
-        none is asked for; without one where one is asked for it is not.
+        An endpoint that asks for a certificate takes only the client with a
+        certificate.  An endpoint that does not ask takes the client without a
+        certificate.
         """
         mutual, plain = self.descriptions()
         service = self.serve(
@@ -81,8 +83,8 @@ class SecureClientTests(TLSTestCase):
 
     def test_http(self) -> None:
         """
-        The client over HTTPS is let in with its password, and with its
-        certificate too where one is asked for.
+        The client over HTTPS needs its password, and its certificate where the
+        endpoint asks for a certificate.
         """
         mutual, plain = self.descriptions()
         passwords = self.directory / "passwords"
@@ -104,12 +106,14 @@ class SecureClientTests(TLSTestCase):
 
 class UnitTestCase(SynchronousTestCase):
     """
-    A test that reads the units.
+    A test case that reads the units.
     """
 
     def read(self, name: str) -> dict[str, dict[str, list[str]]]:
         """
-        Read a unit: the values of each key, by section.
+        Read a unit.
+
+        @return: The values of each key, by section.
         """
         text = (_EXAMPLES / "systemd" / name).read_text("utf-8")
         found: dict[str, dict[str, list[str]]] = {}
@@ -126,12 +130,12 @@ class UnitTestCase(SynchronousTestCase):
 
 class UnitTests(UnitTestCase):
     """
-    Tests for what the units say.
+    Tests for the contents of the units.
     """
 
     def test_hardened(self) -> None:
         """
-        The service has no rights, a system that it cannot change, and limits.
+        The service has no privileges, cannot change the system, and has limits.
         """
         service = self.read("logrecv.service")["Service"]
         for key, value in [
@@ -149,15 +153,15 @@ class UnitTests(UnitTestCase):
 
     def test_loopback(self) -> None:
         """
-        As they are, the units listen on loopback alone.
+        The units listen on loopback only.
         """
         for address in self.read("logrecv.socket")["Socket"]["ListenStream"]:
             self.assertTrue(address.startswith("127.0.0.1:"), address)
 
     def test_rated(self) -> None:
         """
-        systemd rates the service well and finds nothing wrong in the units,
-        where it is at hand to say so.
+        Where systemd is installed, it rates the service well and finds no mistakes in
+        the units.
         """
         analyze = shutil.which("systemd-analyze")
         if analyze is None:
@@ -175,13 +179,13 @@ class UnitTests(UnitTestCase):
 
 class ActivationTests(UnitTestCase, ProgramTestCase):
     """
-    Tests for how the service starts under systemd.
+    Tests for the start of the service under systemd.
     """
 
     def test_activated(self) -> None:
         """
-        With the options of the unit the service listens on the sockets that it
-        is handed: first TCP, then HTTP, then the console.
+        With the options of the unit, the service listens on the sockets that systemd
+        passes: first TCP, then HTTP, then the console.
         """
         (command,) = self.read("logrecv.service")["Service"]["ExecStart"]
         (self.directory / "logrecv").mkdir()
