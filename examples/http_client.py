@@ -1,7 +1,7 @@
 """
 Log over HTTP: python http_client.py [HOST:PORT]
 
-HTTPHandler waits for the answer to each record.  With the queue in front of the handler,
+HTTPHandler waits for the answer to each record.  With a queue in front of the handler,
 the threads of the program do not wait.
 """
 

@@ -28,8 +28,8 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         return self.context.wrap_socket(plain, server_hostname=self.host)
 
     def close(self) -> None:
-        # Without a goodbye of TLS, what was sent last may be lost with what the
-        # receiver had sent and nobody read: the tickets of TLS 1.3.
+        # TLS has to be closed in order.  Otherwise the last records may be lost, since
+        # nobody has read the tickets of TLS 1.3 that the receiver has sent.
         with self.lock:
             if self.sock is not None:
                 with contextlib.suppress(OSError):

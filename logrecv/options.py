@@ -1,8 +1,9 @@
 """
 The options of the command line: parsed and checked, and nothing else.
 
-Whatever a description can be checked for is checked here.  The endpoints and sinks
-that are made for that open nothing and change nothing in the process.
+Every mistake in a description that can be found without opening anything is found here.
+The endpoints and sinks that are made for that open nothing, and change nothing in the
+process.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Options(UsageOptions):
       - C{"tcp"}, C{"http"}, C{"console"}: lists of
         L{StreamAddress<logrecv.inputs.endpoints.StreamAddress>}.
       - C{"udp"}: a list of L{DatagramAddress<logrecv.inputs.udp.DatagramAddress>}.
-      - C{"passwords"}: a L{PasswordFile}, or C{None}.
+      - C{"passwords"}: a L{PasswordFile}, or L{None}.
       - C{"quarantine"}: an L{IQuarantine}.
       - C{"batches"}: a L{SeenBatches}.
       - C{"outputs"}: the L{OutputFactory} that made the sinks.
@@ -262,8 +263,8 @@ class Options(UsageOptions):
         """
         Parse each value of an option that is repeatable.
 
-        @param parse: Parses one value; the text of a L{ValueError} says what would be
-            right.
+        @param parse: Parses one value; the text of a L{ValueError} names the right
+            form.
         @raise UsageError: A value cannot be used.
         """
         return [parseValue(option, text, parse) for text in self._given[option]]

@@ -165,7 +165,8 @@ def makeConsoles(
     """
     Make the services that show the console, one for each of its addresses.
 
-    The parameters after C{options} are those of L{logrecv.console.app.Console}.
+    The parameters after C{options} are the parameters of
+    L{logrecv.console.app.Console}.
     """
     if not options["console"]:
         return []

@@ -17,10 +17,9 @@ def parseValue(option: str, text: str, parse: Callable[[str], _T]) -> _T:
     Parse the value of an option.
 
     @param option: The name of the option, without dashes.
-    @param parse: Parses the value; the text of a L{ValueError} says what would be
-        right.
-    @raise UsageError: The value cannot be used.  The error names the option, the value
-        and what would be right.
+    @param parse: Parses the value; the text of a L{ValueError} names the right form.
+    @raise UsageError: The value cannot be used.  The text names the option, the value
+        and the right form.
     """
     try:
         return parse(text)

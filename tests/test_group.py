@@ -111,8 +111,8 @@ class ProcessLockTests(SynchronousTestCase):
 
     def test_keepsOut(self) -> None:
         """
-        While another process holds the lock this one waits, and goes on when
-        the other has ended, however that was; another lock is not affected.
+        A process waits while another process holds the lock, and goes on when the
+        other process has been killed.  Other locks can be taken meanwhile.
         """
         group = WorkerGroup(1, 2, self.file.fileno())
         first, second = group.lock(), group.lock()
@@ -127,8 +127,8 @@ class ProcessLockTests(SynchronousTestCase):
 
     def test_noDeadlock(self) -> None:
         """
-        What the kernel takes for a deadlock, since it does not tell threads of
-        a process from each other, is none.
+        The kernel sees a deadlock where two threads of a process hold and await locks.
+        The lock is taken all the same.
         """
         attempts: list[object] = []
 

@@ -91,8 +91,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_errors(self) -> None:
         """
-        An option that cannot be used ends the program: one line that names the
-        option and what was given.
+        An option that cannot be used ends the program with one line, which names the
+        option and its value.
         """
         for arguments, expected in [
             (["--tcp", "tcp:x"], "--tcp 'tcp:x': "),

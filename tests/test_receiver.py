@@ -43,9 +43,8 @@ class MakeReceiverTests(SynchronousTestCase):
 
     def test_quarantine(self) -> None:
         """
-        The quarantine is where the command line says, from the start of the
-        service on, and what decoders and outputs reject goes there; it is the
-        last to stop.
+        The directory of the quarantine is made when the service starts.  The
+        quarantine is the quarantine of the decoders and of the outputs, and stops last.
         """
         directory = os.path.abspath(self.mktemp())
         options = parse("--quarantine", directory, "--quarantine-limit", "2M")

@@ -21,7 +21,7 @@ from tests.test_options import parse
 
 class PluginTests(SynchronousTestCase):
     """
-    Tests for what twistd finds.
+    Tests for the plugin of twistd.
     """
 
     def test_maker(self) -> None:

@@ -2,8 +2,8 @@
 The sockets that a worker has inherited from its supervisor.
 
 A worker makes the same endpoint of the same description as its supervisor, but with
-L{InheritedPorts} in the place of the reactor.  Whatever the endpoint would listen on
-becomes the inherited socket.  The layers around it, TLS or the PROXY header, stay.
+L{InheritedPorts} in the place of the reactor.  The endpoint then listens on the
+inherited socket.  The layers around the socket, TLS or the PROXY header, stay.
 """
 
 from __future__ import annotations

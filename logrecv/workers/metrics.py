@@ -34,7 +34,7 @@ class WorkersCollector:
         )
         yield CounterMetricFamily(
             "logrecv_worker_restarts",
-            "Workers that were started in the place of one that had ended.",
+            "Workers that were started in the place of a worker that had ended.",
             sum(worker.restarts for worker in workers),
         )
         connections = GaugeMetricFamily(

@@ -215,7 +215,7 @@ def _read(worker: WorkerProcess) -> None:
     except EOFError:
         raise CannotServe(
             f"worker {worker.number} ended before it was ready; "
-            "what it wrote to standard error says why"
+            "its lines on standard error say why"
         ) from None
     for message in messages:
         worker.messageReceived(message)

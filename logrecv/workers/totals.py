@@ -29,7 +29,7 @@ def emptyReport(vias: Iterable[str], outputs: Iterable[str]) -> Report:
 
 def addReport(total: Report, report: Report) -> None:
     """
-    Add the counters of one report to those of another report.
+    Add the counters of one report to the counters of another report.
 
     @param total: The report that gets the sums.
     @param report: The report that is added, and stays as it is.

@@ -64,8 +64,8 @@ REPORT_DELAY: Final = 1.0
 
 class WorkerOptions(Options):
     """
-    The options of a worker: those of its supervisor, with inherited sockets for the
-    inputs and without a console.
+    The options of a worker: the options of its supervisor, with inherited sockets for
+    the inputs and without a console.
     """
 
     def __init__(self, reactor: Any, task: Task, counts: ConnectionCounts) -> None:

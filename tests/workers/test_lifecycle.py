@@ -63,7 +63,7 @@ class WorkerLifecycleTests(TestCase):
 
     def setUp(self) -> None:
         """
-        Make a lifecycle and what it works with.
+        Make the parts that a lifecycle needs.
         """
         self.clock = ClockWithSockets()
         self.totals = Totals([InputTally("tcp")], [OutputTally("1-forward")])
@@ -237,9 +237,8 @@ class WorkerLifecycleTests(TestCase):
     @slow
     async def test_leftover(self) -> None:
         """
-        A worker that hands on what an earlier run has left is stopped when nothing is
-        left, and is done when it has stopped in good order.  Its empty spool is
-        removed.
+        A worker for the records of an earlier run is stopped when its spool is empty,
+        and is done when it has stopped in good order.  Its spool is removed.
         """
         spool = os.path.join(self.spool, spoolName(2))
         os.makedirs(spool)
@@ -253,7 +252,7 @@ class WorkerLifecycleTests(TestCase):
     @slow
     async def test_leftoverQueued(self) -> None:
         """
-        The spool stays while records are in it.
+        A spool with records stays.
         """
         spool = os.path.join(self.spool, spoolName(2))
         os.makedirs(spool)
@@ -269,8 +268,7 @@ class WorkerLifecycleTests(TestCase):
     @slow
     async def test_leftoverKilled(self) -> None:
         """
-        Another process follows a worker that was killed before it had handed on
-        everything.
+        Another process follows a worker that was killed before its spool was empty.
         """
         report = emptyReport(["tcp"], ["1-forward"])
         report.outputs[0].queued = 1
