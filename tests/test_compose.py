@@ -39,8 +39,6 @@ PENDING: Final = {
     "RecordDatagramProtocol",
     "RecordFactory",
     "RecordProtocol",
-    "RecordResource",
-    "RecordSite",
     "StreamInput",
     "UDPAddress",
     "UnixAddress",
