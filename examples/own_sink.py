@@ -18,8 +18,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from logrecv.compose import Description, OutputContext, OutputTally
-from logrecv.interfaces import IOutputParser, IRecordSink
+from logrecv.compose import Description, OutputTally
+from logrecv.interfaces import IOutputContext, IOutputParser, IRecordSink
 from logrecv.record import Record
 
 
@@ -89,7 +89,7 @@ class CountParser:
 
     kind = "count"
 
-    def parse(self, description: Description, context: OutputContext) -> IRecordSink:
+    def parse(self, description: Description, context: IOutputContext) -> IRecordSink:
         """
         Take the keyword that this kind knows, and make a sink.
         """

@@ -13,6 +13,7 @@ for tests are in L{logrecv.testing}.
 
 from __future__ import annotations
 
+from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.inputs.http.app import RecordResource
@@ -26,12 +27,13 @@ from logrecv.inputs.udp import (
     UnixAddress,
 )
 from logrecv.intake import Intake
-from logrecv.outputs.factory import OutputContext, OutputFactory
+from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.filter import FilteredSink, loggerGlob, minimumLevel
 from logrecv.service import ReceiverService
 
 __all__ = [
+    "Batch",
     "Connections",
     "DatagramInput",
     "Description",
@@ -39,7 +41,6 @@ __all__ = [
     "FanOut",
     "FilteredSink",
     "Intake",
-    "OutputContext",
     "OutputFactory",
     "OutputTally",
     "ReceiverService",

@@ -31,11 +31,7 @@ PUBLIC: Final = {
 PENDING: Final = {
     "Connections",
     "DatagramInput",
-    "FanOut",
-    "FilteredSink",
     "Intake",
-    "OutputContext",
-    "OutputFactory",
     "RecordDatagramProtocol",
     "RecordFactory",
     "RecordProtocol",

@@ -18,7 +18,7 @@ from twisted.logger import Logger, LogLevel
 
 from logrecv.backoff import MAX_DELAY, Backoff, withoutJitter
 from logrecv.group import spoolName
-from logrecv.outputs.spool.spool import removeEmptied
+from logrecv.outputs.spool.directory import removeEmptied
 from logrecv.workers.balance import ABSENT, ConnectionCounts
 from logrecv.workers.messages import (
     Failed,

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
-from logrecv.outputs.factory import OutputContext, StandardOutput
+from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.forward import parseForward
 from logrecv.outputs.http.writer import BATCH_SIZE, HTTPWriter
 from logrecv.outputs.queue.sink import QueuedSink
