@@ -4,8 +4,8 @@ cimport cython
 
 
 cdef class FrameDecoder:
-    cdef public Py_ssize_t skipped
-    cdef Py_ssize_t _maxLength
+    cdef public Py_ssize_t maxLength
+    cdef public list skipped
     cdef object _buffer
     cdef Py_ssize_t _wanted
     cdef Py_ssize_t _passing

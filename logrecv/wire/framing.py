@@ -28,19 +28,21 @@ class FrameDecoder:
         decoder.feed(frame(b"one") + frame(b"two")[:3])  # [b"one"]
         decoder.feed(frame(b"two")[3:])  # [b"two"]
 
-    The decoder passes over a frame that is longer than the limit.  It keeps no byte
-    of such a frame, and the stream goes on behind the frame.
+    The decoder skips a frame that is longer than the limit.  It keeps no byte of
+    such a frame, and the stream goes on behind the frame.
 
-    @ivar skipped: The number of frames that were longer than the limit.  A frame
-        counts as soon as its length is known.
+    @ivar maxLength: The limit: the length of the longest payload, in bytes.
+    @ivar skipped: The frames longer than the limit that began in the bytes of the
+        last L{feed}: for each frame, the number of payloads of that feed before the
+        frame, and the length of its payload.
     """
 
     def __init__(self, maxLength: int) -> None:
         """
         @param maxLength: The limit: the length of the longest payload, in bytes.
         """
-        self.skipped = 0
-        self._maxLength = maxLength
+        self.maxLength = maxLength
+        self.skipped: list[tuple[int, int]] = []
         #: The beginning of an unfinished frame.
         self._buffer = bytearray()
         #: The size of the unfinished frame with its prefix, in bytes; 0 while the
@@ -68,6 +70,8 @@ class FrameDecoder:
 
         @return: The payloads that these bytes complete, in their order.
         """
+        if self.skipped:
+            self.skipped = []
         if self._passing:
             passed = min(self._passing, len(data))
             self._passing -= passed
@@ -97,8 +101,8 @@ class FrameDecoder:
             length = length << 8 | data[start + 2]
             length = length << 8 | data[start + 3]
             end = begin + length
-            if length > self._maxLength:
-                self.skipped += 1
+            if length > self.maxLength:
+                self.skipped.append((len(payloads), length))
                 if end > size:
                     self._passing = end - size
                     return payloads

@@ -39,9 +39,9 @@ class Transport(StringTransport):
         self.keepAlive = enabled
 
 
-class RecordProtocolTests(SynchronousTestCase):
+class ProtocolTestCase(SynchronousTestCase):
     """
-    Tests for L{RecordProtocol}.
+    Has a protocol with a client.
     """
 
     def setUp(self) -> None:
@@ -61,6 +61,12 @@ class RecordProtocolTests(SynchronousTestCase):
             peerAddress=IPv4Address("TCP", "10.0.0.1", 5000)
         )
         self.protocol.makeConnection(self.transport)
+
+
+class RecordProtocolTests(ProtocolTestCase):
+    """
+    Tests for L{RecordProtocol}.
+    """
 
     def test_oneBatchARead(self) -> None:
         """
@@ -140,15 +146,32 @@ class RecordProtocolTests(SynchronousTestCase):
 
     def test_pressureOutlivesTheClient(self) -> None:
         """
-        Relief that comes when the client has gone does nothing.
+        A sink that has room again when the client has gone changes nothing.
         """
         sink = BackpressureSink()
         self.connect(Intake(sink, Clock()))
         self.protocol.dataReceived(frame("a"))
         self.protocol.connectionLost(Failure(ConnectionDone()))
-        self.protocol.connected = 0
         sink.release()
         self.assertEqual(self.transport.producerState, "paused")
+
+    def test_pausedAndLost(self) -> None:
+        """
+        Payloads that came while the protocol was paused are taken before the
+        connection ends.
+        """
+        self.protocol.pauseProducing()
+        self.protocol.dataReceived(frame("a") + frame("b")[:5])
+        self.assertEqual(self.sink.records, [])
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual([r.message for r in self.sink.records], ["a"])
+        self.assertEqual(self.intake.tallies["tcp"].rejected, {"incomplete": 1})
+
+
+class AnyBytesTests(ProtocolTestCase):
+    """
+    Tests for L{RecordProtocol} with bytes of any kind.
+    """
 
     @given(st.binary(max_size=200), st.integers(1, 50))
     def test_anyBytes(self, data: bytes, size: int) -> None:

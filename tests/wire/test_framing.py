@@ -61,17 +61,27 @@ class FrameDecoderTests(SynchronousTestCase):
         """
         frames = FrameDecoder(5)
         self.assertEqual(frames.feed(frame(b"12345")), [b"12345"])
-        self.assertEqual(frames.skipped, 0)
+        self.assertEqual(frames.skipped, [])
 
     def test_tooLong(self) -> None:
         """
-        A frame that is too long is counted once and passed over; the frames before
-        and after come out.
+        A frame that is too long is told once, with its place and its length, and
+        skipped; the frames before and after come out.
         """
         frames = FrameDecoder(5)
         read = frame(b"a") + frame(b"123456") + frame(b"b")
         self.assertEqual(frames.feed(read), [b"a", b"b"])
-        self.assertEqual(frames.skipped, 1)
+        self.assertEqual(frames.skipped, [(1, 6)])
+        self.assertEqual(frames.feed(frame(b"c")), [b"c"])
+        self.assertEqual(frames.skipped, [])
+
+    def test_newLimit(self) -> None:
+        """
+        A limit that changes is that of the next frame.
+        """
+        frames = FrameDecoder(5)
+        frames.maxLength = 6
+        self.assertEqual(frames.feed(frame(b"123456")), [b"123456"])
 
     def test_tooLongIsNotHeld(self) -> None:
         """
@@ -79,11 +89,11 @@ class FrameDecoderTests(SynchronousTestCase):
         """
         frames = FrameDecoder(5)
         self.assertEqual(frames.feed((1 << 31).to_bytes(4, "big") + b"x" * 10), [])
-        self.assertEqual(frames.skipped, 1)
+        self.assertEqual(frames.skipped, [(0, 1 << 31)])
         for _ in range(3):
             self.assertEqual(frames.feed(b"y" * 1000), [])
             self.assertEqual(frames.held, 0)
-        self.assertEqual(frames.skipped, 1)
+            self.assertEqual(frames.skipped, [])
 
     def test_dribbledBytesCostTheirSize(self) -> None:
         """
@@ -120,10 +130,11 @@ class FrameDecoderTests(SynchronousTestCase):
         stream = b"".join(map(frame, payloads))
         frames = FrameDecoder(20)
         received = []
-        for size in sizes:
+        skipped = 0
+        for size in [*sizes, len(stream)]:
             received += frames.feed(stream[:size])
+            skipped += len(frames.skipped)
             stream = stream[size:]
-        received += frames.feed(stream)
         self.assertEqual(received, [p for p in payloads if len(p) <= 20])
-        self.assertEqual(frames.skipped, sum(len(p) > 20 for p in payloads))
+        self.assertEqual(skipped, sum(len(p) > 20 for p in payloads))
         self.assertEqual(frames.held, 0)
