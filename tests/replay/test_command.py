@@ -18,11 +18,11 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from logrecv.__main__ import main
+from logrecv.inputs.datagrams import DatagramInput, RecordDatagramProtocol, UDPAddress
 from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.streams import Connections, StreamInput
 from logrecv.inputs.tcp import RecordFactory
-from logrecv.inputs.udp import DatagramInput, RecordDatagramProtocol, UDPAddress
 from logrecv.intake import Intake
 from logrecv.quarantine.segments import QUARANTINE_SIZE, Segments
 from logrecv.quarantine.service import Quarantine

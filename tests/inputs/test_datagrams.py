@@ -1,5 +1,5 @@
 """
-Tests for L{logrecv.inputs.udp}.
+Tests for L{logrecv.inputs.datagrams}.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from logrecv.descriptions import DescriptionError
-from logrecv.inputs.limits.admission import Admission, network
-from logrecv.inputs.udp import (
+from logrecv.inputs.datagrams import (
     DatagramInput,
     RecordDatagramProtocol,
     UDPAddress,
     UnixAddress,
     parseAddress,
 )
+from logrecv.inputs.limits.admission import Admission, network
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, makeDatagram
 
