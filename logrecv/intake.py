@@ -11,14 +11,12 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from logrecv.batch import Batch
 from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
 from logrecv.interfaces import IQuarantine, IRecordSink
-from logrecv.outputs.guard import guard
-from logrecv.quarantine.null import NullQuarantine
+from logrecv.quarantine.service import NullQuarantine
 from logrecv.reasons import PRESSURE
-from logrecv.record import Origin, Record
+from logrecv.record import Origin, PickledBatch, Record
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.fast import readForm
 from logrecv.wire.jsonlines import decode as lines
@@ -45,24 +43,36 @@ def _readForms(bodies: list[bytes], origin: Origin) -> list[Record]:
 
 class Backpressure(Exception):
     """
-    An output has no room, and the input is one that can be told so or that
-    cannot wait.
+    An output has no room for records that came over HTTP.  The client can be told to
+    send them again.
     """
 
 
 @define(eq=False)
 class Intake:
     """
-    Takes payloads from the inputs and hands records on to a sink.
+    Makes records of the payloads that inputs bring, and hands the records on to a
+    sink:
 
-    @ivar sink: Where the records go, with a guard around it.
+    >>> intake = Intake(sink, reactor)
+    >>> intake.framesReceived([makePickle(msg="order %d", args=(17,))], "here")
+    >>> [record.message for record in sink.records]
+    ['order 17']
+    >>> intake.tallies["tcp"].accepted
+    1
+
+    The inputs C{RecordFactory}, C{RecordDatagramProtocol} and C{RecordResource} call
+    the intake that they are given.  Each method that takes payloads returns L{None}, or the L{Deferred} of back-pressure that L{IRecordSink.deliver} returned:
+    it fires when the sink is ready for more.
+
+    @ivar sink: Takes the records.
     @ivar clock: Tells the time of reception.
-    @ivar tallies: What came in, by C{via}.
+    @ivar tallies: Count payloads and records, by C{via}.
     @ivar quarantine: Keeps the payloads of which no record can be made.
-    @ivar batches: Remembers what was taken.
+    @ivar batches: Remembers the batches that were taken.
     """
 
-    sink: IRecordSink = field(converter=guard)
+    sink: IRecordSink
     clock: IReactorTime
     tallies: dict[str, InputTally] = field(factory=_tallies)
     quarantine: IQuarantine = field(factory=NullQuarantine)
@@ -73,14 +83,12 @@ class Intake:
         self, payloads: Sequence[bytes], peer: str
     ) -> Deferred[None] | None:
         """
-        Take what C{SocketHandler} sent, without the length before it.  A
-        payload of which no record can be made is counted and costs the others
-        nothing.
+        Take the payloads of C{SocketHandler}.  A payload of which no record can be
+        made is counted and costs the other payloads nothing.
 
-        @param payloads: Those that one read brought.
-        @param peer: Who sent them.
-        @return: As L{IRecordSink.deliver}: who gets a L{Deferred} stops reading
-            until it fires.
+        @param payloads: The payloads of one read, without the lengths before them.
+        @param peer: The name of the sender.
+        @return: See the class.  The caller stops reading until a L{Deferred} fires.
         """
         return self._takePickles(payloads, "tcp", peer)
 
@@ -88,13 +96,12 @@ class Intake:
         self, payloads: Sequence[bytes], peer: str
     ) -> Deferred[None] | None:
         """
-        Take what C{DatagramHandler} sent, without the length before it.  Who
-        sends datagrams cannot be made to wait: where there is no room they are
-        counted as rejected.
+        Take the payloads of C{DatagramHandler}.  A sender of datagrams cannot be made
+        to wait: where there is no room, its payloads are counted as rejected.
 
-        @param payloads: Those that one read brought.
-        @param peer: Who sent them.
-        @return: As L{IRecordSink.deliver}.
+        @param payloads: The payloads of one read, without the lengths before them.
+        @param peer: The name of the sender.
+        @return: See the class.
         """
         if self._blockedOutputs:
             self.reject("udp", PRESSURE, len(payloads))
@@ -103,11 +110,14 @@ class Intake:
 
     def formReceived(self, body: bytes, peer: str) -> Deferred[None] | None:
         """
-        Take what C{HTTPHandler} sent: a query string or the body of a POST.
+        Take a form of C{HTTPHandler}: a query string or the body of a POST.
 
-        @return: As L{IRecordSink.deliver}.
-        @raise WireError: No record can be made of it.  It has been counted.
-        @raise Backpressure: There is no room for it.  It has been counted.
+        @param peer: The name of the sender.
+        @return: See the class.
+        @raise WireError: No record can be made of the form.  The form has been
+            counted.
+        @raise Backpressure: There is no room for the record.  The form has been
+            counted.
         """
         return self._takeAll("http", peer, body, _whole, _readForms)
 
@@ -115,17 +125,19 @@ class Intake:
         self, body: bytes, peer: str, batch: str | None = None
     ) -> Deferred[None] | None:
         """
-        Take an object, an array or lines of JSON: all of the records in it, or
-        none if one of them cannot be taken.
+        Take an object, an array or lines of JSON: all the records in the body, or
+        none if one of the records cannot be taken.
 
-        @param batch: What its sender calls it.  What was taken before under the
-            same name is not taken again.
-        @return: As L{IRecordSink.deliver}.
-        @raise WireError: It cannot be taken.  It has been counted.
-        @raise Backpressure: There is no room for it.  It has been counted.
+        @param peer: The name of the sender.
+        @param batch: The sender's name for this batch.  A batch that was taken before
+            under the same name is not taken again.
+        @return: See the class.
+        @raise WireError: A record cannot be taken.  All the records have been
+            counted.
+        @raise Backpressure: There is no room for the records.  The body has been
+            counted.
         """
-
-        # Who sends batches divides one that is rejected, and sends the parts.
+        # A sender of batches divides a batch that is rejected, and sends the parts.
         keep = batch is None or b"\n" not in body.strip()
 
         def take() -> Deferred[None] | None:
@@ -143,9 +155,11 @@ class Intake:
 
     def reject(self, via: str, reason: str, count: int = 1) -> None:
         """
-        Count payloads that an input could not get whole.
+        Count payloads that an input rejects.
 
-        @param reason: One of the constants of L{logrecv.wire.errors}.
+        @param via: The name of the input's tally.
+        @param reason: One of the constants of L{logrecv.reasons}.
+        @param count: The number of payloads.
         """
         self.tallies[via].reject(reason, count)
 
@@ -154,7 +168,7 @@ class Intake:
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
         origin = self._origin(via, peer)
-        records = Batch()
+        records = PickledBatch()
         reader = PayloadReader(origin)
         read = reader.read
         for payload in payloads:
@@ -184,7 +198,7 @@ class Intake:
         try:
             parsed = parse(body)
             count = len(parsed)
-            records = Batch(make(parsed, origin))
+            records = make(parsed, origin)
         except WireError as error:
             tally.reject(error.reason, count)
             if keep:
@@ -197,7 +211,9 @@ class Intake:
         assert now is not None, "the clock tells a year with more than four digits"
         return Origin(now, via, peer)
 
-    def _handOn(self, records: Batch, tally: InputTally) -> Deferred[None] | None:
+    def _handOn(
+        self, records: Sequence[Record], tally: InputTally
+    ) -> Deferred[None] | None:
         if not records:
             return None
         tally.accept(len(records))

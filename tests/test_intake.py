@@ -75,16 +75,16 @@ class IntakeTests(SynchronousTestCase):
 
     def test_pressure(self) -> None:
         """
-        The sink's pressure reaches the input: what a stream has brought is
-        taken, what cannot be made to wait is counted as rejected, what can be
-        told is told; all of it until there is room again.
+        The back-pressure of a sink reaches the input until there is room again: the
+        payloads of a stream are taken, datagrams are counted as rejected, and senders
+        over HTTP are told.
         """
         sink = BackpressureSink()
         intake = Intake(sink, self.clock)
         for _ in range(2):
-            relief = intake.framesReceived([makePickle()], "p")
-            assert relief is not None
-            self.assertNoResult(relief)
+            ready = intake.framesReceived([makePickle()], "p")
+            assert ready is not None
+            self.assertNoResult(ready)
         intake.datagramsReceived([makePickle(), makePickle()], "p")
         self.assertRaises(Backpressure, intake.formReceived, makeForm(), "p")
         self.assertRaises(Backpressure, intake.jsonReceived, b'{"msg": "x"}', "p")

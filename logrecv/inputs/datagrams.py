@@ -1,6 +1,6 @@
 """
-C{DatagramHandler}: a record a datagram, over UDP or a UNIX socket.  Nothing is
-ever answered.
+The input of datagrams: addresses, the ports that read there, and the service that
+listens.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from stat import S_ISSOCK
 from typing import Any, ClassVar, Final, Protocol
@@ -23,120 +22,53 @@ from twisted.internet.unix import DatagramPort
 from twisted.logger import Logger
 
 from logrecv.descriptions import Description, DescriptionError, fileMode, portNumber
-from logrecv.inputs.limits.admission import Admission
-from logrecv.inputs.peers import addressFamily, logListening, peerName, printable
-from logrecv.inputs.streams import DRAIN, QUIET
-from logrecv.intake import Intake
-from logrecv.reasons import INCOMPLETE, MALFORMED, NOT_ALLOWED, TOO_LONG
-from logrecv.wire.framing import PREFIX
+from logrecv.inputs.peers import addressFamily, logListening
+from logrecv.inputs.streams import INPUT_DRAIN_TIMEOUT, QUIET_TIMEOUT
+from logrecv.inputs.udp import RecordDatagramProtocol
 
-#: The receive buffer asked of the kernel, in bytes.  The stock 208 KiB held 92
+#: The receive buffer asked of the kernel, in bytes.  Linux's own 208 KiB held 92
 #: of 5,000 datagrams that came in a burst.
-RECEIVE_BUFFER: Final = 4 * 1024 * 1024
+RECEIVE_BUFFER_SIZE: Final = 4 * 1024 * 1024
 
-#: The most that one read takes, in bytes, for Twisted cuts off the rest in
-#: silence: more than the largest datagram over IP has (65,507 over IPv4, 65,527
-#: over IPv6).
-MAX_UDP: Final = 65536
+#: The longest datagram that one read takes whole, in bytes: longer than the longest
+#: over IP (65,507 over IPv4, 65,527 over IPv6).
+UDP_SIZE: Final = 65536
 
-#: The same for a UNIX socket: more than Linux lets a stock client send
+#: The same for a UNIX socket, in bytes: longer than Linux lets a stock client send
 #: (C{net.core.wmem_default}, 212,992).
-MAX_UNIX: Final = 262144
+UNIXGRAM_SIZE: Final = 262144
 
-#: Bytes and datagrams that are read before others get their turn: some ten
-#: milliseconds' work.
-READ_BYTES: Final = 32 * 1024
-READ_DATAGRAMS: Final = 128
+#: The bytes, and the number of datagrams, that a port reads before other connections
+#: get their turn: some ten milliseconds' work.
+DATAGRAM_BATCH_SIZE: Final = 32 * 1024
+DATAGRAM_BATCH_COUNT: Final = 128
 
 #: Linux lets root have more than C{net.core.rmem_max} with this option
 #: (asm-generic/socket.h); the C{socket} module has no name for it.
 _SO_RCVBUFFORCE: Final = 33
 
 
-@define(eq=False, slots=False)
-class RecordDatagramProtocol(DatagramProtocol):
-    """
-    Reads the datagrams of C{DatagramHandler}s.
-
-    @ivar intake: Takes what they send.
-    @ivar maxRecord: The largest payload taken, in bytes.
-    @ivar admission: Who may send.
-    @ivar received: How many datagrams have come.
-    """
-
-    noisy = False
-
-    intake: Intake
-    maxRecord: int = 1048576
-    admission: Admission = field(factory=Admission)
-    received: int = field(default=0, init=False)
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        """
-        Take one datagram.
-        """
-        self.datagramsReceived([(datagram, addr)])
-
-    def datagramsReceived(self, datagrams: Iterable[tuple[bytes, Any]]) -> None:
-        """
-        Take what one read brought: the records of each sender are one batch.
-
-        @param datagrams: Each with the address that it came from.
-        """
-        payloads: dict[Any, list[bytes]] = {}
-        for datagram, address in datagrams:
-            self.received += 1
-            payload = datagram[PREFIX:]
-            reason = self._fault(datagram, len(payload), address)
-            if reason is None:
-                payloads.setdefault(address, []).append(payload)
-            else:
-                self.intake.reject("udp", reason)
-        for address, sent in payloads.items():
-            self.intake.datagramsReceived(sent, self._nameOf(address))
-
-    def _fault(self, datagram: bytes, size: int, address: Any) -> str | None:
-        """
-        Say why a datagram is rejected, if it is.
-        """
-        if isinstance(address, tuple) and not self.admission.allows(address[0]):
-            return NOT_ALLOWED
-        length = int.from_bytes(datagram[:PREFIX], "big")
-        if len(datagram) < PREFIX or length > size:
-            return INCOMPLETE
-        if length < size:
-            return MALFORMED
-        return TOO_LONG if length > self.maxRecord else None
-
-    def _nameOf(self, address: Any) -> str:
-        if isinstance(address, tuple):
-            host, port = address[:2]
-            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        if address:
-            return printable(os.fsdecode(address))
-        assert self.transport is not None
-        return peerName(None, self.transport.getHost())
-
-
 class _BatchPort(Port):
     """
-    A port that hands on what one read brought in one piece, and that gives the
-    rest of the program its turn: the stock one reads on while there are
-    datagrams that are small, which a flood of empty ones is without end.
+    A port that hands on datagrams in batches, and lets the rest of the program work
+    in between.
+
+    Twisted's own port reads on as long as little has come: a flood of empty
+    datagrams would keep it reading for ever.
     """
 
     protocol: RecordDatagramProtocol
 
     def doRead(self) -> None:
         """
-        Read what is there, within bounds.
+        Read the datagrams that have come, up to a bound.
         """
         datagrams: list[tuple[bytes, Any]] = []
-        left = READ_BYTES
+        left = DATAGRAM_BATCH_SIZE
         receive = self.socket.recvfrom
         size = self.maxPacketSize
         try:
-            while left > 0 and len(datagrams) < READ_DATAGRAMS:
+            while left > 0 and len(datagrams) < DATAGRAM_BATCH_COUNT:
                 datagram, address = receive(size)
                 datagrams.append((datagram, address))
                 left -= len(datagram)
@@ -148,13 +80,13 @@ class _BatchPort(Port):
 
 class _BatchUnixPort(_BatchPort, DatagramPort):
     """
-    The same for a UNIX socket.
+    A port for datagrams on a UNIX socket, which hands on batches too.
     """
 
 
 class _AdoptedUnixPort(_BatchUnixPort):
     """
-    The same for one that another process has bound.
+    A port for datagrams on a UNIX socket that another process has bound.
 
     @ivar inherited: The socket.
     """
@@ -169,7 +101,7 @@ class _AdoptedUnixPort(_BatchUnixPort):
 
 class DatagramAddress(Protocol):
     """
-    Where datagrams come.
+    An address that takes datagrams.
     """
 
     def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
@@ -181,15 +113,16 @@ class DatagramAddress(Protocol):
 
     def vacate(self) -> None:
         """
-        Leave nothing behind, when nobody listens here any more.
+        Remove the traces of the address, if there are any, when nobody listens here
+        any more.
         """
+        return None
 
 
 @define(eq=False)
-class InheritedAddress:
+class InheritedAddress(DatagramAddress):
     """
-    An address for which there is a socket that another process has bound, and
-    will close.
+    An address with a socket that another process has bound, and will close.
 
     @ivar address: The address.
     @ivar descriptor: The descriptor of the socket.
@@ -199,22 +132,14 @@ class InheritedAddress:
     descriptor: int
 
     def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
-        """
-        See L{DatagramAddress.listen}.
-        """
         port = self.address.adopt(reactor, protocol, self.descriptor)
-        # The port has a descriptor of its own, and has to have the last one.
+        # The port has a descriptor of its own, and must have the last one.
         os.close(self.descriptor)
         return port
 
-    def vacate(self) -> None:
-        """
-        See L{DatagramAddress.vacate}.
-        """
-
 
 @define(eq=False)
-class UDPAddress:
+class UDPAddress(DatagramAddress):
     """
     An address of datagrams over the network.
 
@@ -226,10 +151,7 @@ class UDPAddress:
     interface: str = ""
 
     def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
-        """
-        See L{DatagramAddress.listen}.
-        """
-        port = _BatchPort(self.port, protocol, self.interface, MAX_UDP, reactor)
+        port = _BatchPort(self.port, protocol, self.interface, UDP_SIZE, reactor)
         port.startListening()
         return port
 
@@ -237,23 +159,18 @@ class UDPAddress:
         """
         Listen here with a socket that another process has bound.
 
-        @param descriptor: That of the socket, which stays open.
+        @param descriptor: The descriptor of the socket, which stays open.
         """
         family = addressFamily(descriptor)
         port: Port = _BatchPort._fromListeningDescriptor(
-            reactor, descriptor, family, protocol, MAX_UDP
+            reactor, descriptor, family, protocol, UDP_SIZE
         )
         port.startListening()
         return port
 
-    def vacate(self) -> None:
-        """
-        See L{DatagramAddress.vacate}.
-        """
-
 
 @define(eq=False)
-class UnixAddress:
+class UnixAddress(DatagramAddress):
     """
     An address of datagrams on this machine.
 
@@ -265,11 +182,8 @@ class UnixAddress:
     mode: int = 0o660
 
     def listen(self, reactor: Any, protocol: DatagramProtocol) -> Port:
-        """
-        See L{DatagramAddress.listen}.
-        """
         self._removeStale()
-        port = _BatchUnixPort(self.path, protocol, MAX_UNIX, self.mode, reactor)
+        port = _BatchUnixPort(self.path, protocol, UNIXGRAM_SIZE, self.mode, reactor)
         port.startListening()
         return port
 
@@ -277,24 +191,21 @@ class UnixAddress:
         """
         Listen here with a socket that another process has bound.
 
-        @param descriptor: That of the socket, which stays open.
+        @param descriptor: The descriptor of the socket, which stays open.
         """
-        port = _AdoptedUnixPort(self.path, protocol, MAX_UNIX, self.mode, reactor)
+        port = _AdoptedUnixPort(self.path, protocol, UNIXGRAM_SIZE, self.mode, reactor)
         port.inherited = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_DGRAM)
         port.startListening()
         return port
 
     def vacate(self) -> None:
-        """
-        See L{DatagramAddress.vacate}.
-        """
         with suppress(OSError):
             os.unlink(self.path)
 
     def _removeStale(self) -> None:
         """
-        Remove the socket that a process which was killed has left behind: one
-        that nobody listens to.
+        Remove a socket that nobody listens to: a process that was killed has left
+        the socket behind.
         """
         with suppress(OSError):
             if S_ISSOCK(os.stat(self.path).st_mode):
@@ -307,7 +218,7 @@ class UnixAddress:
 
 def parseAddress(text: str) -> UDPAddress | UnixAddress:
     """
-    Make an address of a description: C{udp:PORT[:interface=ADDR]} or
+    Make the address that a description names: C{udp:PORT[:interface=ADDR]} or
     C{unixgram:PATH[:mode=660]}.
 
     @raise DescriptionError: The description cannot be used.
@@ -340,13 +251,16 @@ def _ipAddress(text: str) -> str:
 @define(eq=False, slots=False)
 class DatagramInput(Service):
     """
-    Listens on one address.
+    The service that listens on one address for datagrams.
 
     @ivar reactor: The reactor.
-    @ivar address: Where to listen.
+    @ivar address: The address to listen on.
     @ivar protocol: Takes the datagrams.
-    @ivar restricted: Whether not everybody who can reach it may send.
-    @ivar drain: Seconds that a stop reads datagrams that never end.
+    @ivar restricted: True where something else than the network decides who may
+        send.
+    @ivar drain: The longest time that a stop reads datagrams, in seconds, where they
+        never end.
+    @ivar port: The port, while the service listens.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -355,8 +269,8 @@ class DatagramInput(Service):
     address: DatagramAddress
     protocol: RecordDatagramProtocol
     restricted: bool = False
-    drain: float = DRAIN
-    _port: Any = field(default=None, init=False)
+    drain: float = INPUT_DRAIN_TIMEOUT
+    port: Any = field(default=None, init=False)
 
     def privilegedStartService(self) -> None:
         """
@@ -365,31 +279,31 @@ class DatagramInput(Service):
         @raise CannotListenError: The address cannot be had.
         """
         super().privilegedStartService()
-        self._port = self.address.listen(self.reactor, self.protocol)
-        logListening(self._log, self._port.getHost(), self.restricted)
-        self._tellBuffer(enlargeBuffer(self._port.socket))
+        self.port = self.address.listen(self.reactor, self.protocol)
+        logListening(self._log, self.port.getHost(), self.restricted)
+        self._logBuffer(enlargeBuffer(self.port.socket))
 
     def startService(self) -> None:
         """
-        Listen, where it was not done with privileges.
+        Listen, unless L{privilegedStartService} did.
 
         @raise CannotListenError: The address cannot be had.
         """
-        if self._port is None:
+        if self.port is None:
             self.privilegedStartService()
         super().startService()
 
     def stopService(self) -> Deferred[None]:
         """
-        Read what the kernel holds, then stop listening.
+        Read the datagrams that the kernel holds, then stop listening.
 
-        @return: A L{Deferred} that fires when it is closed.
+        @return: A L{Deferred} that fires when the port is closed.
         """
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        if self._port is None:
+        if self.port is None:
             return
         deadline = self.reactor.seconds() + self.drain
         received = -1
@@ -398,19 +312,19 @@ class DatagramInput(Service):
                 received < self.protocol.received and self.reactor.seconds() < deadline
             ):
                 received = self.protocol.received
-                await deferLater(self.reactor, QUIET)
+                await deferLater(self.reactor, QUIET_TIMEOUT)
         finally:
-            port, self._port = self._port, None
+            port, self.port = self.port, None
             await maybeDeferred(port.stopListening)
         self.address.vacate()
 
-    def _tellBuffer(self, given: int) -> None:
+    def _logBuffer(self, given: int) -> None:
         self._log.info(
             "receive buffer: {given} bytes of the {asked} asked for{hint}",
             given=given,
-            asked=RECEIVE_BUFFER,
+            asked=RECEIVE_BUFFER_SIZE,
             hint=""
-            if given >= RECEIVE_BUFFER
+            if given >= RECEIVE_BUFFER_SIZE
             else "; a burst may overflow it: raise net.core.rmem_max",
         )
 
@@ -419,20 +333,20 @@ def enlargeBuffer(endpoint: socket.socket) -> int:
     """
     Ask for a large receive buffer.
 
-    @return: What the kernel gave, in bytes.
+    @return: The size of the buffer that the kernel gave, in bytes.
     """
     for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
         if option == _SO_RCVBUFFORCE and sys.platform != "linux":
             continue
         # Another process may have had more rights when it bound the socket.
-        if _receiveBuffer(endpoint) >= RECEIVE_BUFFER:
+        if _receiveBuffer(endpoint) >= RECEIVE_BUFFER_SIZE:
             break
         with suppress(OSError):
-            endpoint.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+            endpoint.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER_SIZE)
     return _receiveBuffer(endpoint)
 
 
 def _receiveBuffer(endpoint: socket.socket) -> int:
     given = endpoint.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-    # Linux counts its own bookkeeping too: socket(7).
+    # Linux doubles the number, for its own bookkeeping: socket(7).
     return given // 2 if sys.platform == "linux" else given

@@ -45,7 +45,7 @@ class RecordProtocol(Int32StringReceiver):
     ['hello']
 
     As with every L{Int32StringReceiver}, no payload arrives while the protocol is
-    paused (L{pauseProducing}).  More is promised here: no payload arrives after
+    paused (C{pauseProducing}).  More is promised here: no payload arrives after
     C{transport.loseConnection()}, and a payload that came before the client closed
     the connection arrives even if the protocol was paused all the time.
 
@@ -121,12 +121,13 @@ class RecordProtocol(Int32StringReceiver):
 
         @param payloads: The payloads; at least one.
         """
-        own = getattr(self.stringReceived, "__func__", None)
-        if own is RecordProtocol.stringReceived:
+        if type(self).stringReceived is RecordProtocol.stringReceived:
             self._handOn(payloads)
             return
         for index, payload in enumerate(payloads):
-            if self.paused or self._isClosing():
+            if self._isClosing():
+                break
+            if self.paused:
                 self._waiting[:0] = payloads[index:]
                 break
             self.stringReceived(payload)
@@ -147,7 +148,8 @@ class RecordProtocol(Int32StringReceiver):
         """
         self.connected = 0
         self.paused = False
-        self._deliver([])
+        if not self._isClosing():
+            self._deliver([])
         self.factory.partials.finished(self)
         if self._frames.held:
             self.factory.intake.reject("tcp", INCOMPLETE)
@@ -190,9 +192,11 @@ class RecordProtocol(Int32StringReceiver):
             return
         self._delivering = True
         try:
-            while self._waiting and not (self.paused or self._isClosing()):
+            while self._waiting and not self.paused:
                 batch, self._waiting = self._waiting, []
                 self.stringsReceived(batch)
+                if self._waiting and self._isClosing():
+                    self._waiting = []
         finally:
             self._delivering = False
 

@@ -16,7 +16,8 @@ from twisted.trial.unittest import TestCase
 
 from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.limits.partial import PartialInputs
-from logrecv.inputs.streams import Connections, StreamInput
+from logrecv.inputs.listening import StreamInput
+from logrecv.inputs.streams import Connections
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, makeFrame
@@ -86,7 +87,7 @@ class DeadlineTests(TestCase):
         """
         Connect, and send.
         """
-        port = self.inputs[via]._port.getHost().port
+        port = self.inputs[via].port.getHost().port
         client = await TCP4ClientEndpoint(_reactor, "127.0.0.1", port).connect(
             Factory.forProtocol(_Client)
         )

@@ -6,21 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.application.service import IService
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import INegotiated, ITransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
-from zope.interface.verify import verifyObject
 
 from logrecv.counters import InputTally
-from logrecv.inputs.limits.partial import DEADLINE
-from logrecv.inputs.streams import DRAIN, QUIET, Connections, StreamInput
+from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
+from logrecv.inputs.streams import INPUT_DRAIN_TIMEOUT, QUIET_TIMEOUT, Connections
 
 
 class Transport(StringTransport):
@@ -48,19 +45,17 @@ class Transport(StringTransport):
 
 class StreamsTestCase(SynchronousTestCase):
     """
-    Has an input on a reactor in memory.
+    Has the connections of an input on a reactor in memory.
     """
 
     def setUp(self) -> None:
         """
-        Make the input.
+        Make the connections.
         """
         self.reactor = MemoryReactorClock()
         self.tally = InputTally("tcp")
         self.factory = Factory.forProtocol(Protocol)
         self.connections = Connections(self.factory, self.tally, self.reactor)
-        self.endpoint: Any = TCP4ServerEndpoint(self.reactor, 9020)
-        self.input = StreamInput(self.endpoint, self.connections)
 
     def connect(self) -> tuple[Any, Transport]:
         """
@@ -106,7 +101,7 @@ class ConnectionsTests(StreamsTestCase):
             transport.protocol = protocol
             directlyProvides(transport, INegotiated, ITransport)
             protocol.makeConnection(transport)
-            self.advance(DEADLINE - 1)
+            self.advance(PARTIAL_TIMEOUT - 1)
             self.assertFalse(transport.aborted)
             if finishes:
                 protocol.handshakeCompleted()
@@ -121,7 +116,7 @@ class ConnectionsTests(StreamsTestCase):
         _, transport = self.connect()
         drained = Deferred.fromCoroutine(self.connections.drain())
         self.assertFalse(transport.disconnecting)
-        self.advance(2 * QUIET)
+        self.advance(2 * QUIET_TIMEOUT)
         self.successResultOf(drained)
         self.assertTrue(transport.disconnecting)
         self.assertFalse(transport.aborted)
@@ -133,10 +128,10 @@ class ConnectionsTests(StreamsTestCase):
         protocol, transport = self.connect()
         drained = Deferred.fromCoroutine(self.connections.drain())
         for _ in range(20):
-            self.advance(QUIET / 2)
+            self.advance(QUIET_TIMEOUT / 2)
             self.assertFalse(transport.disconnecting)
             protocol.dataReceived(b"x")
-        self.advance(2 * QUIET)
+        self.advance(2 * QUIET_TIMEOUT)
         self.successResultOf(drained)
 
     def test_drainPaused(self) -> None:
@@ -146,10 +141,10 @@ class ConnectionsTests(StreamsTestCase):
         protocol, transport = self.connect()
         protocol.pauseProducing()
         drained = Deferred.fromCoroutine(self.connections.drain())
-        self.advance(10 * QUIET)
+        self.advance(10 * QUIET_TIMEOUT)
         self.assertNoResult(drained)
         protocol.resumeProducing()
-        self.advance(2 * QUIET)
+        self.advance(2 * QUIET_TIMEOUT)
         self.successResultOf(drained)
         self.assertEqual(transport.producerState, "producing")
 
@@ -161,85 +156,7 @@ class ConnectionsTests(StreamsTestCase):
         drained = Deferred.fromCoroutine(self.connections.drain())
         while not transport.disconnecting:
             protocol.dataReceived(b"x")
-            self.advance(QUIET / 2)
+            self.advance(QUIET_TIMEOUT / 2)
         self.assertTrue(transport.aborted)
-        self.assertGreaterEqual(self.reactor.seconds(), DRAIN)
+        self.assertGreaterEqual(self.reactor.seconds(), INPUT_DRAIN_TIMEOUT)
         self.successResultOf(drained)
-
-
-class StreamInputTests(StreamsTestCase):
-    """
-    Tests for L{StreamInput}.
-    """
-
-    def test_interface(self) -> None:
-        """
-        It is a service.
-        """
-        verifyObject(IService, self.input)
-
-    def test_startAndStop(self) -> None:
-        """
-        It listens once, whether it is started with privileges first or not, and
-        a stop closes the port before the connections.
-        """
-        self.input.privilegedStartService()
-        self.input.startService()
-        self.assertEqual(len(self.reactor.tcpServers), 1)
-        _, transport = self.connect()
-        stopped = self.input.stopService()
-        self.assertNoResult(stopped)
-        self.advance(1)
-        self.successResultOf(stopped)
-        self.assertTrue(transport.disconnecting)
-
-    def test_startAlone(self) -> None:
-        """
-        C{twist} calls C{startService} only, and it listens all the same.
-        """
-        self.input.startService()
-        self.assertEqual(len(self.reactor.tcpServers), 1)
-
-    def test_taken(self) -> None:
-        """
-        A port that is taken is raised, not logged.
-        """
-
-        class Taken:
-            """
-            An endpoint that cannot listen.
-            """
-
-            def listen(self, factory: object) -> Deferred[Any]:
-                """
-                Fail.
-                """
-                return fail(CannotListenError("", 9020, OSError("taken")))
-
-        service = StreamInput(Taken(), self.connections)  # type: ignore[arg-type]
-        self.assertRaises(CannotListenError, service.startService)
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    def test_failsLater(self) -> None:
-        """
-        Where an endpoint needs time to fail, that is logged.
-        """
-        listening: Deferred[Any] = Deferred()
-
-        class Slow:
-            """
-            An endpoint that takes its time.
-            """
-
-            def listen(self, factory: object) -> Deferred[Any]:
-                """
-                Promise.
-                """
-                return listening
-
-        service = StreamInput(Slow(), self.connections)  # type: ignore[arg-type]
-        service.startService()
-        listening.errback(CannotListenError("", 9020, OSError("taken")))
-        self.assertEqual(len(self.flushLoggedErrors(CannotListenError)), 1)
-        stopped = service.stopService()
-        self.successResultOf(stopped)

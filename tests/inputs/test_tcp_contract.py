@@ -117,16 +117,6 @@ class SubclassTests(SynchronousTestCase):
         self.assertEqual(len(protocol.seen), 2)
         self.assertEqual([r.message for r in self.sink.records], ["a", "b"])
 
-    def test_ofOneProtocol(self) -> None:
-        """
-        The method can be replaced on one protocol too.
-        """
-        protocol = self.connect(RecordProtocol)  # type: ignore[arg-type]
-        seen: list[bytes] = []
-        protocol.stringReceived = seen.append
-        protocol.dataReceived(frames(b"a", b"b"))
-        self.assertEqual(seen, [b"a", b"b"])
-
     def test_batches(self) -> None:
         """
         A subclass sees the payloads of each read together, and the base class

@@ -18,11 +18,13 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from logrecv.__main__ import main
-from logrecv.inputs.datagrams import DatagramInput, RecordDatagramProtocol, UDPAddress
+from logrecv.inputs.datagrams import DatagramInput, UDPAddress
 from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.limits.partial import PartialInputs
-from logrecv.inputs.streams import Connections, StreamInput
+from logrecv.inputs.listening import StreamInput
+from logrecv.inputs.streams import Connections
 from logrecv.inputs.tcp import RecordFactory
+from logrecv.inputs.udp import RecordDatagramProtocol
 from logrecv.intake import Intake
 from logrecv.quarantine.segments import QUARANTINE_SIZE, Segments
 from logrecv.quarantine.service import Quarantine
@@ -83,7 +85,7 @@ class ServiceTests(TestCase):
         """
         Make the options that lead to the service.
         """
-        ports = {name: self.inputs[name]._port.getHost().port for name in names}
+        ports = {name: self.inputs[name].port.getHost().port for name in names}
         return [f"--{name}=127.0.0.1:{port}" for name, port in ports.items()]
 
     def replay(self, *arguments: str) -> Deferred[tuple[int, str, str]]:

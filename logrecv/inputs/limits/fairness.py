@@ -1,6 +1,6 @@
 """
-Turns: how long what clients sent is worked at before everything else gets its
-share of the reactor, and who is the next.
+Fair scheduling of input between hosts: how long the payloads of clients are worked
+at before the rest of the program has the reactor, and which host is next.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Final, Protocol
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-#: Seconds of work in one turn of the reactor, for all clients together.  The
-#: console is asked between turns, and needs some three of them for an answer.
-BUDGET: Final = 0.005
+#: Seconds of work in one turn of the reactor, for all clients together.  The console
+#: is asked between turns, and needs some three turns for an answer.
+BUDGET_SECONDS: Final = 0.005
 
-#: The bytes that are worked at in one piece: up to 30 ms where everything in them
-#: is made to take long.
-PIECE: Final = 16 * 1024
+#: The bytes that are worked at in one piece: up to 30 ms of work where a client makes
+#: each byte take long.
+PIECE_SIZE: Final = 16 * 1024
 
 
 class ISchedulable(Protocol):
     """
-    Somebody who has work to do.
+    A connection, or anything else, that has work to do.
 
-    @ivar host: Who the work is for.
+    @ivar host: The host that the work is for.
     """
 
     @property
@@ -37,63 +37,65 @@ class ISchedulable(Protocol):
         """
         Do a piece of the work.
 
-        @return: Whether there is more to do.
+        @return: True if there is more to do.
         """
 
 
 @define(eq=False)
 class FairScheduler:
     """
-    Gives turns: at once, while there is time in this turn of the reactor; else
-    in later ones, to one host after the other, so that a host that has much to
-    do makes none wait but itself.
+    Divides the time of the reactor among hosts.
+
+    Work is done at once while there is time in this turn of the reactor, and
+    otherwise in later turns, one piece for each host after the other: a host that
+    has much to do makes only itself wait.
 
     @ivar clock: Tells how long work takes.
-    @ivar budget: Seconds of work in one turn of the reactor.  What is spent in
-        several turns counts as one's as long as it is less than half of that.
+    @ivar budget: Seconds of work in one turn of the reactor.  Work of several turns
+        counts together as long as it takes less than half of the budget.
     """
 
     clock: IReactorTime
-    budget: float = BUDGET
+    budget: float = BUDGET_SECONDS
     _spent: float = field(default=0.0, init=False)
     _waiting: dict[str | None, deque[ISchedulable]] = field(factory=dict, init=False)
     _call: IDelayedCall | None = field(default=None, init=False)
 
-    def run(self, waiter: ISchedulable) -> bool:
+    def run(self, work: ISchedulable) -> bool:
         """
-        Give a turn, now or later.
+        Do work now as far as there is time, and the rest in later turns.
 
-        @return: Whether all the work was done now.
+        @return: True if all the work was done now.
         """
         more = True
         try:
             while more and self._spent < self.budget and not self._waiting:
-                more = self._work(waiter)
+                more = self._step(work)
             if more:
-                self._enqueue(waiter)
+                self._enqueue(work)
         finally:
             self._schedule()
         return not more
 
-    def _enqueue(self, waiter: ISchedulable) -> None:
-        self._waiting.setdefault(waiter.host, deque()).append(waiter)
+    def _enqueue(self, work: ISchedulable) -> None:
+        self._waiting.setdefault(work.host, deque()).append(work)
 
     def _schedule(self) -> None:
         # When half of the time is spent, and not at the first work of each turn of
         # the reactor, which would cost more than most work does.
         if self._call is None and (self._waiting or self._spent >= self.budget / 2):
-            self._call = self.clock.callLater(0, self._next)
+            self._call = self.clock.callLater(0, self._nextTurn)
 
-    def _work(self, waiter: ISchedulable) -> bool:
+    def _step(self, work: ISchedulable) -> bool:
         begin = self.clock.seconds()
         try:
-            return waiter.step()
+            return work.step()
         finally:
             self._spent += self.clock.seconds() - begin
 
-    def _next(self) -> None:
+    def _nextTurn(self) -> None:
         """
-        Begin a new turn with those who have waited.
+        Spend a new budget on the work that waits.
         """
         self._call = None
         self._spent = 0.0
@@ -101,10 +103,10 @@ class FairScheduler:
             while self._waiting and self._spent < self.budget:
                 host = next(iter(self._waiting))
                 queue = self._waiting.pop(host)
-                waiter = queue.popleft()
+                work = queue.popleft()
                 if queue:
                     self._waiting[host] = queue
-                if self._work(waiter):
-                    self._enqueue(waiter)
+                if self._step(work):
+                    self._enqueue(work)
         finally:
             self._schedule()

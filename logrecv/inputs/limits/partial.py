@@ -14,7 +14,7 @@ from logrecv.reasons import OVERLOAD, TOO_SLOW
 
 #: Seconds from the first byte of a frame or request to its last.  A stock
 #: handler sends all of it at once, and gives up itself when that takes a second.
-DEADLINE: Final = 30.0
+PARTIAL_TIMEOUT: Final = 30.0
 
 #: Bytes of unfinished frames and requests that are held for all clients
 #: together.  A healthy client has less than one record under way.
@@ -80,7 +80,7 @@ class PartialInputs:
 
     clock: IReactorTime
     limit: int = HELD
-    deadline: float = DEADLINE
+    deadline: float = PARTIAL_TIMEOUT
     held: int = field(default=0, init=False)
     _holdings: dict[IPartialInput, _Holding] = field(factory=dict, init=False)
     _sweeping: IDelayedCall | None = field(default=None, init=False)

@@ -24,7 +24,7 @@ from logrecv.counters import InputTally
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.http.site import IDLE_TIMEOUT, RecordSite
 from logrecv.inputs.limits.fairness import FairScheduler
-from logrecv.inputs.limits.partial import DEADLINE
+from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from logrecv.inputs.streams import Connections
 from logrecv.intake import Intake
 from logrecv.testing import BackpressureSink, MemorySink
@@ -293,7 +293,7 @@ class HandlerRequestsTests(FastPathTestCase):
         self.assertEqual(self.site.partials.held, 0)
         protocol, transport = self.connect()
         protocol.dataReceived(request[:head])
-        self.reactor.pump([1.0] * int(DEADLINE - 1))
+        self.reactor.pump([1.0] * int(PARTIAL_TIMEOUT - 1))
         protocol.dataReceived(request[head : head + 1])
         self.reactor.pump([1.0] * 2)
         self.assertTrue(transport.disconnecting)

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
-from logrecv.inputs.limits.fairness import PIECE, FairScheduler
+from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.streams import Connection, Connections
 
 
@@ -224,7 +224,13 @@ class ConnectionTests(SynchronousTestCase):
         is time for.
         """
         self.clock.advance(0)
-        data = b"a" * PIECE + b"b" * PIECE + b"c" * PIECE + b"d" * PIECE + b"e"
+        data = (
+            b"a" * PIECE_SIZE
+            + b"b" * PIECE_SIZE
+            + b"c" * PIECE_SIZE
+            + b"d" * PIECE_SIZE
+            + b"e"
+        )
         self.connection.dataReceived(data)
         self.assertEqual(
             [piece[:1] for piece in self.receiver.received], [b"a", b"b", b"c"]
@@ -242,15 +248,16 @@ class ConnectionTests(SynchronousTestCase):
         self.clock.advance(0)
         self.receiver.seconds = 0.0
         self.receiver.pausing = self.connection
-        self.connection.dataReceived(b"a" * PIECE + b"b")
+        self.connection.dataReceived(b"a" * PIECE_SIZE + b"b")
         self.assertEqual(len(self.receiver.received), 1)
         self.assertEqual(self.transport.producerState, "paused")
         self.receiver.resuming = True
         self.connection.resumeProducing()
         self.assertEqual(len(self.receiver.received), 2)
-        self.connection.dataReceived(b"c" * PIECE + b"d")
+        self.connection.dataReceived(b"c" * PIECE_SIZE + b"d")
         self.assertEqual(
-            b"".join(self.receiver.received)[PIECE:], b"b" + b"c" * PIECE + b"d"
+            b"".join(self.receiver.received)[PIECE_SIZE:],
+            b"b" + b"c" * PIECE_SIZE + b"d",
         )
         self.assertEqual(self.receiver.depth, 0)
         self.assertEqual(self.transport.producerState, "producing")
