@@ -62,8 +62,9 @@ class Intake:
     1
 
     The inputs C{RecordFactory}, C{RecordDatagramProtocol} and C{RecordResource} call
-    the intake that they are given.  Each method that takes payloads returns L{None}, or the L{Deferred} of back-pressure that L{IRecordSink.deliver} returned:
-    it fires when the sink is ready for more.
+    the intake that they are given.  Each method that takes payloads returns L{None},
+    or the L{Deferred} of back-pressure that L{IRecordSink.deliver} returned: it fires
+    when the sink is ready for more.
 
     @ivar sink: Takes the records.
     @ivar clock: Tells the time of reception.

@@ -1,3 +1,3 @@
 """
-Where bytes come in: framing only.
+The inputs: they read frames, datagrams and requests, and hand payloads to the intake.
 """

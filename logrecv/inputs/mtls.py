@@ -1,7 +1,7 @@
 """
-C{mtls:}, a kind of endpoint: TLS with a certificate asked of the client.
+C{mtls:}, a kind of endpoint: TLS that asks the client for a certificate.
 
-The stock C{ssl:} can show a certificate, but not ask for one.
+Twisted's C{ssl:} shows a certificate, but cannot ask for one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-#: What a description looks like.
+#: The syntax of a description.
 SYNTAX: Final = "mtls:PORT:key=FILE:cert=FILE:ca=FILE[:interface=ADDR][:backlog=N]"
 
 
@@ -24,7 +24,7 @@ SYNTAX: Final = "mtls:PORT:key=FILE:cert=FILE:ca=FILE[:interface=ADDR][:backlog=
 @frozen(eq=False)
 class MutualTLSParser:
     """
-    Makes endpoints of C{mtls:} descriptions.
+    The plugin that makes endpoints of C{mtls:} descriptions.
 
     @ivar prefix: The kind.
     """
@@ -34,9 +34,6 @@ class MutualTLSParser:
     def parseStreamServer(
         self, reactor: Any, *args: Any, **kwargs: Any
     ) -> IStreamServerEndpoint:
-        """
-        See L{IStreamServerEndpointStringParser.parseStreamServer}.
-        """
         return makeEndpoint(reactor, *args, **kwargs)
 
 
@@ -50,19 +47,19 @@ def makeEndpoint(
     backlog: str = "50",
 ) -> IStreamServerEndpoint:
     """
-    Make the endpoint of the parts of a description.
+    Make an endpoint of the parts of a description.
 
     @param port: The number of the port.
     @param key: The file with the private key, PEM.
-    @param cert: The file with the certificate, PEM, and those between it and
-        its authority behind it.
-    @param ca: The file with the certificates of the authorities that clients'
-        certificates must come from, PEM.
+    @param cert: The file with the certificate, PEM, and behind it the certificates
+        that link it to its authority.
+    @param ca: The file with the certificates of the authorities that sign clients'
+        certificates, PEM.
     @param interface: The address to listen on; empty for all.
-    @param backlog: How many connections may wait to be accepted.
-    @raise ValueError: A file is not what it should be.
+    @param backlog: The number of connections that may wait to be accepted.
+    @raise ValueError: A key or a certificate cannot be used.
     """
-    # TLS is an extra, and this module is read by every twistd.
+    # TLS is an extra, and every twistd imports this module.
     from OpenSSL import SSL, crypto
     from twisted.internet.endpoints import SSL4ServerEndpoint
     from twisted.internet.ssl import (

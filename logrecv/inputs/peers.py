@@ -1,5 +1,5 @@
 """
-Naming who is at the other end of a transport.
+Names of clients and of addresses.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from logrecv.inputs.limits.admission import hostOf
 
 def peerName(peer: Any, host: Any) -> str:
     """
-    Name the sender for C{received.peer}.
+    Return the name of a sender, for C{received.peer}.
 
     @param peer: The address of the other end.
     @param host: The address of this end.
-    @return: C{host:port}, with brackets around an IPv6 host, or the path of the
-        socket: clients of a UNIX socket have no name of their own.
+    @return: C{host:port}, with brackets around an IPv6 host; for a UNIX socket its
+        path, since its clients have no name of their own.
     """
     if isinstance(peer, IPv4Address):
         return f"{peer.host}:{peer.port}"
@@ -37,16 +37,16 @@ def peerName(peer: Any, host: Any) -> str:
 
 def senderName(transport: Any) -> str:
     """
-    Name the sender who is at the other end of a transport, as L{peerName} does.
+    Return the name of the sender at the other end of a transport: see L{peerName}.
     """
     peer = transport.getPeer()
-    # To ask for this end is a system call.
+    # To ask for the address of this end takes a system call.
     return peerName(peer, transport.getHost() if hostOf(peer) is None else None)
 
 
 def hostName(host: Any) -> str:
     """
-    Name a listening address for the log.
+    Return the name of a listening address, for the log.
     """
     if isinstance(host, UNIXAddress):
         return peerName(host, host)
@@ -55,12 +55,11 @@ def hostName(host: Any) -> str:
 
 def logListening(log: Logger, host: Any, restricted: bool) -> None:
     """
-    Log where an input listens, and warn where anybody can send to it.
+    Log the address of an input, and warn if anybody can send to it.
 
     @param log: The logger of the input.
     @param host: The address.
-    @param restricted: Whether something else than the network decides who may
-        send.
+    @param restricted: True if something else than the network decides who may send.
     """
     name = hostName(host)
     log.info("listening on {name}", name=name)
@@ -76,16 +75,16 @@ def logListening(log: Logger, host: Any, restricted: bool) -> None:
 
 def printable(path: str) -> str:
     """
-    Make a path that may hold undecodable bytes a text that can be written.
+    Return a path as text that can be written, with undecodable bytes escaped.
     """
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def addressFamily(descriptor: int) -> int:
     """
-    Tell the address family of a socket.
+    Return the address family of a socket.
 
-    @param descriptor: Its descriptor, which stays open.
+    @param descriptor: The descriptor of the socket, which stays open.
     """
     with socket.socket(fileno=os.dup(descriptor)) as probe:
         return probe.family

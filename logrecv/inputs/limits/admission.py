@@ -1,5 +1,5 @@
 """
-Admission: who may connect, and how many at a time.
+Admission of clients: from which networks, and how many connections at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.address import IPv6Address as IPv6
 
 from logrecv.reasons import NOT_ALLOWED, TOO_MANY, TOO_MANY_FROM_PEER
 
-#: Addresses that have a host.  As a tuple: to make their union takes longer than to
+#: The addresses that have a host.  As a tuple: to make a union takes longer than to
 #: look into it.
 _NETWORKED: Final = (IPv4, IPv6)
 
@@ -25,7 +25,7 @@ def network(text: str) -> Network:
     """
     Make a network of its CIDR notation; an address is a network of one.
 
-    @raise ValueError: It is none.
+    @raise ValueError: The text is no CIDR notation.
     """
     try:
         return ip_network(text)
@@ -35,10 +35,10 @@ def network(text: str) -> Network:
 
 def hostOf(address: object) -> str | None:
     """
-    Give the host of the address of a client.
+    Return the host of a client's address.
 
-    @return: The host; L{None} for a client on this machine that came through a
-        UNIX socket, whose permissions have judged it.
+    @return: The host; L{None} for a client on this machine that came through a UNIX
+        socket.  The permissions of the socket have admitted that client.
     """
     return address.host if isinstance(address, _NETWORKED) else None
 
@@ -46,12 +46,12 @@ def hostOf(address: object) -> str | None:
 @define(eq=False)
 class Admission:
     """
-    Decides about clients, for all inputs of a service together.
+    The limits on clients, for all inputs of a service together.
 
-    @ivar networks: The networks that clients must be in; empty for any.
-    @ivar maxConnections: How many connections there may be.
-    @ivar maxPerPeer: How many of them from one host.
-    @ivar announce: Is told how many there are, whenever that changes.
+    @ivar networks: The networks that clients must be in; empty for any network.
+    @ivar maxConnections: The number of connections that may be open.
+    @ivar maxPerPeer: The number of connections that one host may have open.
+    @ivar announce: Called with the number of open connections whenever it changes.
     """
 
     networks: Sequence[Network] = ()
@@ -63,9 +63,9 @@ class Admission:
 
     def allows(self, host: str | None) -> bool:
         """
-        Whether a client of a host may send at all.
+        Return C{True} if a client of a host may send.
 
-        @param host: As L{hostOf} gives it.
+        @param host: The host, or L{None}: see L{hostOf}.
         """
         if not self.networks or host is None:
             return True
@@ -79,7 +79,9 @@ class Admission:
         """
         Decide about a connection.
 
-        @return: Why it is refused; L{None} where it is not.
+        @param host: The host, or L{None}: see L{hostOf}.
+        @return: The reason for which the connection is refused; L{None} if it is
+            admitted.
         """
         if not self.allows(host):
             return NOT_ALLOWED
@@ -91,7 +93,7 @@ class Admission:
 
     def enter(self, host: str | None) -> None:
         """
-        Count a connection that is made.
+        Count a connection in.
         """
         self._change(1)
         if host is not None:

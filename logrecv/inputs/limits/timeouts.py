@@ -1,5 +1,5 @@
 """
-Idle connections: how long one may be kept that nothing comes on.
+Timeouts of idle connections.
 """
 
 from __future__ import annotations
@@ -12,35 +12,36 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 class Idler(Protocol):
     """
-    A connection that nothing comes on.
+    A connection that can be idle.
     """
 
     def timedOut(self) -> None:
         """
-        Close it.
+        Close the connection, which has been idle for too long.
         """
 
 
 @define(eq=False)
 class IdleTimeouts:
     """
-    Closes the connections that have been idle for too long: with one timer for all
-    of them, as each has the same time.  One of its own would cost a short connection
-    as much as all else that is done for it.
+    Closes connections that have been idle for too long.
 
-    @ivar clock: Tells how long that is.
-    @ivar seconds: How long one may be idle.
+    All connections have the same timeout, and share one timer.  A timer of its own
+    would cost a short connection as much as everything else that is done for it.
+
+    @ivar clock: Tells the time.
+    @ivar seconds: The time that a connection may be idle, in seconds.
     """
 
     clock: IReactorTime
     seconds: float
-    #: Since when each is, in seconds; the first for the longest.
+    #: The time since which each connection is idle, in seconds; the earliest first.
     _since: dict[Idler, float] = field(factory=dict, init=False)
     _call: IDelayedCall | None = field(default=None, init=False)
 
     def start(self, connection: Idler) -> None:
         """
-        Note that a connection is idle from now on.
+        Start the timeout of a connection, which is idle from now on.
         """
         self._since.pop(connection, None)
         self._since[connection] = self.clock.seconds()
@@ -49,7 +50,7 @@ class IdleTimeouts:
 
     def cancel(self, connection: Idler) -> None:
         """
-        Note that a connection is none of these any more.
+        Cancel the timeout of a connection, if there is one.
         """
         self._since.pop(connection, None)
         if not self._since and self._call is not None:
@@ -58,22 +59,22 @@ class IdleTimeouts:
 
     def _close(self) -> None:
         """
-        Close those whose time is over, and wait for the next one's.
+        Close the connections that have timed out, and wait for the next.
         """
         self._call = None
         now = self.clock.seconds()
         try:
-            while self._since and self._first() <= now:
+            while self._since and self._nextTimeout() <= now:
                 connection = next(iter(self._since))
                 del self._since[connection]
                 connection.timedOut()
         finally:
             if self._since:
-                left = max(self._first() - now, 0)
+                left = max(self._nextTimeout() - now, 0)
                 self._call = self.clock.callLater(left, self._close)
 
-    def _first(self) -> float:
+    def _nextTimeout(self) -> float:
         """
-        Tell when the next one's time is over.
+        Return the time at which the next connection times out, in seconds.
         """
         return next(iter(self._since.values())) + self.seconds
