@@ -25,7 +25,7 @@ from logrecv.wire.timestamps import isoTime
 
 _T = TypeVar("_T")
 
-#: Makes the records of what was parsed, given their origin.
+#: Makes records of parsed payloads, given their origin.
 _Make: TypeAlias = Callable[[list[_T], Origin], list[Record]]
 
 

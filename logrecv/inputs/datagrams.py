@@ -22,8 +22,8 @@ from twisted.internet.unix import DatagramPort
 from twisted.logger import Logger
 
 from logrecv.descriptions import Description, DescriptionError, fileMode, portNumber
+from logrecv.inputs.draining import INPUT_DRAIN_TIMEOUT, QUIET_TIMEOUT
 from logrecv.inputs.peers import addressFamily, logListening
-from logrecv.inputs.streams import INPUT_DRAIN_TIMEOUT, QUIET_TIMEOUT
 from logrecv.inputs.udp import RecordDatagramProtocol
 
 #: The receive buffer asked of the kernel, in bytes.  Linux's own 208 KiB held 92

@@ -12,8 +12,9 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from logrecv.inputs.draining import INPUT_DRAIN_TIMEOUT, LOOK_DELAY, drain
 from logrecv.inputs.peers import logListening
-from logrecv.inputs.streams import INPUT_DRAIN_TIMEOUT, LOOK_DELAY, Connections
+from logrecv.inputs.streams import Connections
 
 
 class StreamInput(StreamServerEndpointService):
@@ -72,7 +73,7 @@ class StreamInput(StreamServerEndpointService):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, read what clients have sent, and close their connections.
+        Stop listening, read the clients to the end, and close their connections.
 
         @return: A L{Deferred} that fires when all is closed.
         """
@@ -86,4 +87,4 @@ class StreamInput(StreamServerEndpointService):
         if self._waitingForPort is not None:
             await super().stopService()
             self.port = self._waitingForPort = None
-        await self.connections.drain(self.drain)
+        await drain(self.connections, self.drain)

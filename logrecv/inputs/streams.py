@@ -1,12 +1,11 @@
 """
-Connections: the part of an input over a stream that does not depend on what its
-clients speak.
+Connections: the part of an input over a stream that is the same for every protocol.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, cast
 
 from twisted.internet.interfaces import (
     IAddress,
@@ -20,7 +19,6 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection as TCPConnection
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -32,22 +30,6 @@ from logrecv.inputs.limits.admission import Admission, hostOf
 from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from logrecv.reasons import HANDSHAKE
-
-#: Seconds without a byte after which a stopping service has read a connection to the
-#: end.  Bytes that are on their way between two processes of one machine or one site
-#: take far less.
-QUIET_TIMEOUT: Final = 0.1
-
-#: The number of looks after which a connection counts as quiet, one look a turn of
-#: the reactor at the most.  A turn in which other connections were read can take
-#: longer than L{QUIET_TIMEOUT}.
-_QUIET_LOOKS: Final = 4
-
-#: Seconds between two looks.
-LOOK_DELAY: Final = QUIET_TIMEOUT / _QUIET_LOOKS
-
-#: Seconds that a stopping input reads clients that are never quiet.
-INPUT_DRAIN_TIMEOUT: Final = 8.0
 
 
 class _Life(Enum):
@@ -75,7 +57,7 @@ class _Turn(Enum):
     NONE = auto()
     #: The connection is in the scheduler's queue, and is not read meanwhile.
     QUEUED = auto()
-    #: The protocol is being given a piece of what was read.
+    #: The protocol is being given a piece of the bytes that wait.
     RUNNING = auto()
 
 
@@ -167,7 +149,7 @@ class Connection(ProtocolWrapper):
 
     def step(self) -> bool:
         """
-        Hand on one piece of what waits.
+        Hand on one piece of the bytes that wait.
 
         @return: True if there is more to hand on.
         """
@@ -326,7 +308,7 @@ class Connections(WrappingFactory):
     The connections of one input.
 
     @ivar tally: Counts open and refused connections.
-    @ivar clock: Tells when a connection is quiet.
+    @ivar clock: Tells the time.
     @ivar admission: Decides which clients may connect.
     @ivar scheduler: Divides the time among the clients.
     """
@@ -344,11 +326,8 @@ class Connections(WrappingFactory):
     ) -> None:
         """
         @param wrapped: Makes the protocol of each connection.
-        @param tally: Counts open and refused connections.
-        @param clock: Tells when a connection is quiet.
-        @param admission: Decides which clients may connect; L{None} for any client,
-            within the usual limits.
-        @param scheduler: The scheduler, where several inputs share one.
+        @param admission: L{None} for any client, within the usual limits.
+        @param scheduler: L{None} if no other input shares the scheduler.
         """
         super().__init__(wrapped)
         self.tally = tally
@@ -372,32 +351,3 @@ class Connections(WrappingFactory):
         connection = cast(Connection, super().buildProtocol(addr))
         connection.host = host
         return connection
-
-    async def drain(self, timeout: float = INPUT_DRAIN_TIMEOUT) -> None:
-        """
-        Read each connection to the end of what its client has sent, and close it.
-
-        @param timeout: Seconds after which all connections are closed at once, as
-            they are if this coroutine is cancelled.
-        """
-        deadline = self.clock.seconds() + timeout
-        #: For each connection the number of its reads at the last look, and the
-        #: number of looks since then.
-        looks: dict[ProtocolWrapper, tuple[int, int]] = {}
-        try:
-            while self.protocols and self.clock.seconds() < deadline:
-                for connection in list(self.protocols):
-                    reads, quiet = looks.get(connection, (-1, 0))
-                    if (
-                        connection.paused
-                        or connection.waiting
-                        or connection.reads != reads
-                    ):
-                        quiet = 0
-                    elif quiet == _QUIET_LOOKS:
-                        connection.loseConnection()
-                    looks[connection] = connection.reads, quiet + 1
-                await deferLater(self.clock, LOOK_DELAY)
-        finally:
-            for connection in list(self.protocols):
-                connection.abortConnection()

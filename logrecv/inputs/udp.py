@@ -32,7 +32,7 @@ class RecordDatagramProtocol(DatagramProtocol):
 
     The protocol works on the ports of L{logrecv.inputs.datagrams}, and on Twisted's
     own with C{reactor.listenUDP(9021, protocol, maxPacketSize=65535)}.  Twisted cuts
-    off without a word what is longer than C{maxPacketSize}, which is 8192 bytes
+    a datagram at C{maxPacketSize} without a word: at 8192 bytes, if it is not told
     otherwise.
 
     @ivar intake: Takes the payloads.

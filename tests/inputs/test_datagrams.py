@@ -50,7 +50,7 @@ class ParseAddressTests(SynchronousTestCase):
 
     def test_errors(self) -> None:
         """
-        What cannot be used is refused in one line.
+        A description that cannot be used is refused in one line.
         """
         for text, expected in [
             ("udp", "PORT is missing"),
@@ -138,8 +138,8 @@ class DatagramInputTests(TestCase):
 
     def test_receiveBuffer(self) -> Deferred[None]:
         """
-        A receive buffer larger than the stock one is asked for, and what the
-        kernel gave is known to it.
+        A receive buffer larger than the usual one is asked for, and the size that the
+        kernel gave is known.
         """
 
         async def run() -> None:
@@ -154,7 +154,7 @@ class DatagramInputTests(TestCase):
 
     def test_stopReadsWhatWasSent(self) -> Deferred[None]:
         """
-        What clients had sent before the stop is taken.
+        Datagrams that clients had sent before the stop are taken.
         """
 
         async def run() -> None:

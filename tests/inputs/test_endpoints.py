@@ -97,8 +97,8 @@ class ParseStreamAddressTests(SynchronousTestCase):
 
     def test_errors(self) -> None:
         """
-        What cannot be used is refused with one line that says what is wrong and
-        what would be right.
+        A description that cannot be used is refused with one line that says what is
+        wrong and what would be right.
         """
         reactor = MemoryReactorClock()
         for text, wrong, right in [

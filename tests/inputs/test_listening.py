@@ -31,13 +31,13 @@ class StreamInputTests(StreamsTestCase):
 
     def test_interface(self) -> None:
         """
-        It is a service.
+        An input is a service.
         """
         verifyObject(IService, self.input)
 
     def test_startAndStop(self) -> None:
         """
-        It listens once, whether it is started with privileges first or not, and
+        An input listens once, started with privileges first or not, and
         a stop closes the port before the connections.
         """
         self.input.privilegedStartService()
@@ -52,7 +52,7 @@ class StreamInputTests(StreamsTestCase):
 
     def test_startAlone(self) -> None:
         """
-        C{twist} calls C{startService} only, and it listens all the same.
+        C{twist} calls C{startService} only, and the input listens all the same.
         """
         self.input.startService()
         self.assertEqual(len(self.reactor.tcpServers), 1)
@@ -81,7 +81,7 @@ class StreamInputTests(StreamsTestCase):
 
     def test_failsLater(self) -> None:
         """
-        Where an endpoint needs time to fail, that is logged.
+        An endpoint that needs time to fail has its error logged.
         """
         listening: Deferred[Any] = Deferred()
 

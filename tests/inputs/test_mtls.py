@@ -47,7 +47,7 @@ class MutualTLSParserTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It is a parser of endpoints.
+        The plugin is a parser of endpoints.
         """
         verifyObject(IStreamServerEndpointStringParser, MutualTLSParser())
 

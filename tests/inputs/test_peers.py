@@ -34,8 +34,8 @@ class PeerNameTests(SynchronousTestCase):
 
     def test_ofTransports(self) -> None:
         """
-        What is at the other end of a transport has the same name, and this end is
-        asked for only where it makes a difference.
+        The client at the other end of a transport has the same name, and the address
+        of this end is asked for only where it makes a difference.
         """
         for peer, host, name in [
             (IPv4Address("TCP", "10.0.0.1", 5000), None, "10.0.0.1:5000"),

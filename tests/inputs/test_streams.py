@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import INegotiated, ITransport
 from twisted.internet.protocol import Factory, Protocol
@@ -17,7 +16,7 @@ from zope.interface import directlyProvides
 
 from logrecv.counters import InputTally
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
-from logrecv.inputs.streams import INPUT_DRAIN_TIMEOUT, QUIET_TIMEOUT, Connections
+from logrecv.inputs.streams import Connections
 
 
 class Transport(StringTransport):
@@ -108,55 +107,3 @@ class ConnectionsTests(StreamsTestCase):
             self.advance(2)
             self.assertEqual(transport.aborted, not finishes)
         self.assertEqual(self.tally.refused, {"handshake": 1})
-
-    def test_drainIdle(self) -> None:
-        """
-        A connection on which nothing comes is closed as soon as that is sure.
-        """
-        _, transport = self.connect()
-        drained = Deferred.fromCoroutine(self.connections.drain())
-        self.assertFalse(transport.disconnecting)
-        self.advance(2 * QUIET_TIMEOUT)
-        self.successResultOf(drained)
-        self.assertTrue(transport.disconnecting)
-        self.assertFalse(transport.aborted)
-
-    def test_drainBusy(self) -> None:
-        """
-        A connection is read while bytes come, and closed when they end.
-        """
-        protocol, transport = self.connect()
-        drained = Deferred.fromCoroutine(self.connections.drain())
-        for _ in range(20):
-            self.advance(QUIET_TIMEOUT / 2)
-            self.assertFalse(transport.disconnecting)
-            protocol.dataReceived(b"x")
-        self.advance(2 * QUIET_TIMEOUT)
-        self.successResultOf(drained)
-
-    def test_drainPaused(self) -> None:
-        """
-        A connection that is not read has not been read to the end.
-        """
-        protocol, transport = self.connect()
-        protocol.pauseProducing()
-        drained = Deferred.fromCoroutine(self.connections.drain())
-        self.advance(10 * QUIET_TIMEOUT)
-        self.assertNoResult(drained)
-        protocol.resumeProducing()
-        self.advance(2 * QUIET_TIMEOUT)
-        self.successResultOf(drained)
-        self.assertEqual(transport.producerState, "producing")
-
-    def test_drainLimit(self) -> None:
-        """
-        A client that never ends is cut off when the time is over.
-        """
-        protocol, transport = self.connect()
-        drained = Deferred.fromCoroutine(self.connections.drain())
-        while not transport.disconnecting:
-            protocol.dataReceived(b"x")
-            self.advance(QUIET_TIMEOUT / 2)
-        self.assertTrue(transport.aborted)
-        self.assertGreaterEqual(self.reactor.seconds(), INPUT_DRAIN_TIMEOUT)
-        self.successResultOf(drained)

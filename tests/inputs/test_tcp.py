@@ -20,7 +20,7 @@ from logrecv.testing import BackpressureSink, MemorySink, makeFrame
 
 def frame(msg: str) -> bytes:
     """
-    Make what C{SocketHandler} sends for one record.
+    Make the bytes that C{SocketHandler} sends for one record.
     """
     return makeFrame(msg=msg)
 
@@ -70,7 +70,7 @@ class RecordProtocolTests(ProtocolTestCase):
 
     def test_oneBatchARead(self) -> None:
         """
-        What one read brought is one batch, in order, with its origin.
+        The records of one read are one batch, in order, with their origin.
         """
         self.protocol.dataReceived(frame("a") + frame("b") + frame("c")[:9])
         self.protocol.dataReceived(frame("c")[9:])
@@ -125,7 +125,7 @@ class RecordProtocolTests(ProtocolTestCase):
 
     def test_nothingIsSent(self) -> None:
         """
-        Whatever comes, nothing is sent and nothing is closed.
+        Nothing is sent and nothing is closed, whatever comes.
         """
         self.protocol.dataReceived(frame("a") + b"\xff" * 4000)
         self.assertEqual(self.transport.value(), b"")
@@ -133,8 +133,8 @@ class RecordProtocolTests(ProtocolTestCase):
 
     def test_pressure(self) -> None:
         """
-        While the sink is under pressure the client is not read; what it had
-        sent in the same read has been taken.
+        While the sink is under pressure the client is not read.  The payloads of the
+        same read have been taken.
         """
         sink = BackpressureSink()
         self.connect(Intake(sink, Clock()))

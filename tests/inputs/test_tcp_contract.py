@@ -47,12 +47,12 @@ class Each(RecordProtocol):
 
 class Batches(Each):
     """
-    Notes each batch as well.
+    Notes the size of each batch as well.
     """
 
     def stringsReceived(self, payloads: list[bytes]) -> None:
         """
-        Note it, and do with it what is done otherwise.
+        Note its size, and do the usual with it.
         """
         self.seen.append(len(payloads))
         super().stringsReceived(payloads)
@@ -120,7 +120,7 @@ class SubclassTests(SynchronousTestCase):
     def test_batches(self) -> None:
         """
         A subclass sees the payloads of each read together, and the base class
-        hands on one by one what it is given.
+        hands on its payloads one by one.
         """
         protocol = self.connect(Batches)
         protocol.dataReceived(frames(b"a", b"b", b"c")[:-1])
@@ -130,7 +130,7 @@ class SubclassTests(SynchronousTestCase):
     def test_pause(self) -> None:
         """
         A protocol that pauses at a payload gets the next when it resumes, before
-        what has come since.
+        payloads that have come since.
         """
         for kind in (Each, Batches):
             protocol = self.connect(kind)

@@ -38,7 +38,7 @@ class AdmissionTests(SynchronousTestCase):
 
     def test_hosts(self) -> None:
         """
-        Clients are told apart by host; those of a UNIX socket have none.
+        Clients are told apart by host; clients of a UNIX socket have none.
         """
         self.assertEqual(hostOf(IPv4Address("TCP", "1.2.3.4", 5)), "1.2.3.4")
         self.assertEqual(hostOf(IPv6Address("TCP", "::1", 5)), "::1")
@@ -46,8 +46,8 @@ class AdmissionTests(SynchronousTestCase):
 
     def test_allows(self) -> None:
         """
-        With networks only hosts in one of them may send, in whatever notation
-        the socket gives their address; clients on this machine always may.
+        With networks, only hosts in these networks may send, in whatever notation the
+        socket gives their address.  Clients of a UNIX socket always may.
         """
         admission = Admission([network("10.0.0.0/8"), network("2001:db8::/32")])
         for host, allowed in [
@@ -76,7 +76,7 @@ class AdmissionTests(SynchronousTestCase):
 
     def test_perPeer(self) -> None:
         """
-        One host has no more connections than one may have; others are served,
+        A host has no more connections than a host may have.  Other hosts are served,
         and so are the clients of UNIX sockets.
         """
         admission = Admission(maxPerPeer=2)
@@ -116,7 +116,7 @@ class ConnectionsTests(SynchronousTestCase):
 
         class Receiver(Protocol):
             """
-            Keeps what it gets.
+            Keeps the bytes that it gets.
             """
 
             def dataReceived(self, data: bytes) -> None:
@@ -160,8 +160,8 @@ class ConnectionsTests(SynchronousTestCase):
 
     def test_behindProxy(self) -> None:
         """
-        Behind a proxy it is the client that counts, as soon as it is known: one
-        that may not send is cut off before anything of it is read.
+        Behind a proxy the client counts, as soon as it is known.  A client that may
+        not send is cut off before anything of it is read.
         """
         for host, allowed in [("10.9.9.9", True), ("11.9.9.9", False)]:
             protocol, transport = self.connect("10.0.0.1")

@@ -4,6 +4,8 @@ Tests for L{logrecv.inputs.limits.fairness}, and for how connections wait for th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
@@ -22,7 +24,7 @@ from logrecv.inputs.streams import Connection, Connections
 @define(eq=False)
 class Worker:
     """
-    Takes its time for each turn.
+    Has work that takes its time.
     """
 
     clock: Clock
@@ -41,14 +43,14 @@ class Worker:
         return self.pieces > 0
 
 
-class TurnsTests(SynchronousTestCase):
+class FairSchedulerTests(SynchronousTestCase):
     """
     Tests for L{FairScheduler}.
     """
 
     def setUp(self) -> None:
         """
-        Give turns of 10 milliseconds.
+        Give 10 milliseconds to each turn of the reactor.
         """
         self.clock = Clock()
         self.scheduler = FairScheduler(self.clock, 0.010)
@@ -58,14 +60,14 @@ class TurnsTests(SynchronousTestCase):
         self, host: str | None, seconds: float = 0.004, pieces: int = 1
     ) -> Worker:
         """
-        Make somebody with work.
+        Make work for a host.
         """
         return Worker(self.clock, host, self.log, seconds, pieces)
 
     def test_atOnce(self) -> None:
         """
-        While there is time, everybody has a turn at once, and nothing is
-        scheduled until half of it is spent.
+        While there is time, work is done at once, and no call is scheduled until half
+        of the time is spent.
         """
         self.assertTrue(self.scheduler.run(self.worker("a")))
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -75,7 +77,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_littleInEachTurn(self) -> None:
         """
-        Nobody waits for what was spent in earlier turns of the reactor.
+        Work does not wait for the time that earlier turns of the reactor took.
         """
         for _ in range(10):
             for _ in range(2):
@@ -84,8 +86,8 @@ class TurnsTests(SynchronousTestCase):
 
     def test_later(self) -> None:
         """
-        When the time is spent, who comes waits for a later turn of the reactor,
-        in each of which no more is done than there is time for.
+        When the time is spent, new work waits for a later turn of the reactor.  Each
+        turn does no more than there is time for.
         """
         given = [self.scheduler.run(self.worker("a")) for _ in range(10)]
         self.assertEqual(given, [True] * 3 + [False] * 7)
@@ -108,8 +110,8 @@ class TurnsTests(SynchronousTestCase):
 
     def test_hosts(self) -> None:
         """
-        Hosts take turns: one that has little to do does not wait until one that
-        has much is done.
+        Hosts take turns: a host with little work does not wait until a host with much
+        work is done.
         """
         self.scheduler.run(self.worker("a", 1.0))
         for host in "aaaaabc":
@@ -120,7 +122,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_pieces(self) -> None:
         """
-        Who has more to do goes on while there is time, and then behind those of
+        Work in several pieces goes on while there is time, and then behind the work of
         other hosts.
         """
         self.assertTrue(self.scheduler.run(self.worker("a", 0.001, pieces=5)))
@@ -132,7 +134,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """
-        Nobody overtakes those who wait.
+        New work does not overtake work that waits.
         """
         self.scheduler.run(self.worker("a", 1.0))
         self.scheduler.run(self.worker("b"))
@@ -145,7 +147,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """
-        Somebody who fails costs the others nothing.
+        Work that fails costs other hosts nothing.
         """
         self.scheduler.run(self.worker("a", 1.0))
         failing = self.worker("b")
@@ -160,17 +162,19 @@ class TurnsTests(SynchronousTestCase):
 @define(eq=False)
 class Receiver(Protocol):
     """
-    Keeps what it gets, and takes its time for it.
+    Keeps the bytes that it gets, and takes its time.
     """
 
     clock: Clock
     seconds: float = 0.004
     received: list[bytes] = field(factory=list)
     lost: bool = False
-    #: What to pause each time, and whether to resume it at once.
+    #: The connection to pause at each piece, and whether to resume it at once.
     pausing: Connection | None = None
     resuming: bool = False
     depth: int = 0
+    #: Called once, at the first piece.
+    within: Callable[[], object] | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -184,6 +188,9 @@ class Receiver(Protocol):
             self.pausing.pauseProducing()
             if self.resuming:
                 self.pausing.resumeProducing()
+        within, self.within = self.within, None
+        if within is not None:
+            within()
         self.depth -= 1
 
     def connectionLost(self, reason: object = None) -> None:
@@ -200,7 +207,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Make a connection, and a client that has used up the time there is.
+        Make a connection, and use up the time of this turn.
         """
         self.clock = Clock()
         time: IReactorTime = self.clock
@@ -220,8 +227,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_pieces(self) -> None:
         """
-        What one read brings is worked at in pieces, as many in a turn as there
-        is time for.
+        The bytes of one read are worked at in pieces, as many in a turn as there is
+        time for.
         """
         self.clock.advance(0)
         data = (
@@ -264,8 +271,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_waits(self) -> None:
         """
-        What is read when there is no time waits, and so does its client; what
-        TLS may yet bring waits behind it.
+        Bytes that are read when there is no time wait, and so does their client.
+        Bytes that TLS still brings wait behind them.
         """
         self.connection.dataReceived(b"a")
         self.assertEqual(self.transport.producerState, "paused")
@@ -277,8 +284,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_paused(self) -> None:
         """
-        Where an output is behind, a turn is passed over; the client is read on
-        when what waits has been handed on.
+        A paused connection passes its turn.  The client is read on when the bytes
+        that wait have been handed on.
         """
         self.connection.dataReceived(b"a")
         self.connection.pauseProducing()
@@ -290,21 +297,32 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_resumedInBetween(self) -> None:
         """
-        A client whose output is no longer behind still waits for its turn, and
-        has one.
+        A connection that is resumed before its turn has one turn.
         """
         self.connection.dataReceived(b"a")
         self.connection.pauseProducing()
         self.connection.resumeProducing()
         self.assertEqual(self.transport.producerState, "paused")
+        waiting = self.connections.scheduler._waiting
+        self.assertEqual([len(each) for each in waiting.values()], [1])
         self.clock.advance(0)
         self.assertEqual(self.receiver.received, [b"a"])
         self.assertEqual(self.transport.producerState, "producing")
 
+    def test_readWithin(self) -> None:
+        """
+        Bytes that come while the protocol is given others are handed on after them.
+        """
+        self.clock.advance(0)
+        self.receiver.seconds = 0.0
+        self.receiver.within = lambda: self.connection.dataReceived(b"b")
+        self.connection.dataReceived(b"a")
+        self.assertEqual(self.receiver.received, [b"a", b"b"])
+
     def test_lost(self) -> None:
         """
-        What was read of a connection that is lost is handed on before that, in
-        its turn; the addresses are still known then.
+        The bytes that were read of a lost connection are handed on in their turn,
+        before the protocol is told of the loss.  The addresses are still known then.
         """
         self.connection.dataReceived(b"a")
         address = self.connection.getHost()
@@ -330,7 +348,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_closed(self) -> None:
         """
-        Of a connection that is closed from here nothing more is looked at.
+        Bytes of a connection that is closed from here are not handed on.
         """
         for close in self.connection.loseConnection, self.connection.abortConnection:
             self.connection.dataReceived(b"a")

@@ -19,7 +19,7 @@ from logrecv.testing import MemorySink, makeForm, makeFrame
 @define(eq=False)
 class Owner:
     """
-    Remembers why it was given up.
+    Remembers the reasons for which it was abandoned.
     """
 
     paused: bool = False
@@ -32,7 +32,7 @@ class Owner:
         self.reasons.append(reason)
 
 
-class UnfinishedTests(SynchronousTestCase):
+class PartialInputsTests(SynchronousTestCase):
     """
     Tests for L{PartialInputs}.
     """
@@ -47,7 +47,7 @@ class UnfinishedTests(SynchronousTestCase):
 
     def reasons(self) -> list[list[str]]:
         """
-        Why each owner was given up.
+        The reasons for which each owner was abandoned.
         """
         return [owner.reasons for owner in self.owners]
 
@@ -60,7 +60,7 @@ class UnfinishedTests(SynchronousTestCase):
 
     def test_healthyStays(self) -> None:
         """
-        A client that has just begun something large stays; those who have held
+        A client that has just begun something large stays.  Clients that have held
         less for long go, no more of them than must.
         """
         large = Owner()
@@ -76,7 +76,7 @@ class UnfinishedTests(SynchronousTestCase):
 
     def test_largestGoes(self) -> None:
         """
-        When there is too much, whoever has most of it goes, not who came last.
+        When too much is held, the client that holds most goes, not the last that came.
         """
         small, large, last = self.owners
         self.partials.received(small, 5)
@@ -89,7 +89,7 @@ class UnfinishedTests(SynchronousTestCase):
 
     def test_tooMuchAlone(self) -> None:
         """
-        One that has too much by itself goes, and nothing is held of it.
+        A client that holds too much by itself goes, and nothing stays held.
         """
         self.partials.received(self.owners[0], 101)
         self.assertEqual(self.owners[0].reasons, ["overload"])
@@ -97,7 +97,7 @@ class UnfinishedTests(SynchronousTestCase):
 
     def test_deadline(self) -> None:
         """
-        Who has not finished in time goes, however often something came.
+        A client that has not finished in time goes, however often bytes came.
         """
         slow, other, _ = self.owners
         self.partials.received(slow, 1)
@@ -111,8 +111,8 @@ class UnfinishedTests(SynchronousTestCase):
 
     def test_anotherBegun(self) -> None:
         """
-        Who has finished one and begun another has its time anew; who has begun
-        none is never late.
+        A client that has finished one frame and begun another has its time anew.  A
+        client that has begun none is never late.
         """
         busy, idle, _ = self.owners
         self.partials.started(idle, 0)
@@ -203,8 +203,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_http(self) -> None:
         """
-        What has come of a request line or a body counts until the request is
-        complete.
+        The bytes of a request line or a body count until the request is complete.
         """
         channel = self.http.buildProtocol(None)
         channel.makeConnection(StringTransport())
@@ -221,8 +220,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_httpOverload(self) -> None:
         """
-        A request that is given up is counted once, and its connection is
-        closed, whether it was at its line or its body.
+        A request that is abandoned is counted once, and its connection is closed,
+        both in its line and in its body.
         """
         for beginning in [
             b"GET /?msg=" + b"x" * 6000,

@@ -14,7 +14,7 @@ from logrecv.inputs.limits.timeouts import IdleTimeouts
 @define(eq=False, slots=False)
 class Idle:
     """
-    Notes when its time was over.
+    Notes when it timed out.
     """
 
     clock: Clock
@@ -27,7 +27,7 @@ class Idle:
         self.closed.append(self.clock.seconds())
 
 
-class IdleConnectionsTests(SynchronousTestCase):
+class IdleTimeoutsTests(SynchronousTestCase):
     """
     Tests for L{IdleTimeouts}.
     """
@@ -63,7 +63,7 @@ class IdleConnectionsTests(SynchronousTestCase):
 
     def test_again(self) -> None:
         """
-        Time begins anew for one that has become idle again.
+        The timeout begins anew for a connection that has become idle again.
         """
         first, second = self.start(), self.start()
         self.clock.advance(6)
@@ -73,8 +73,8 @@ class IdleConnectionsTests(SynchronousTestCase):
 
     def test_end(self) -> None:
         """
-        One that is idle no more is not closed, and when there are none nothing is
-        waited for.
+        A connection whose timeout is cancelled is not closed, and without idle
+        connections no call is scheduled.
         """
         first, second = self.start(), self.start()
         self.clock.advance(1)
@@ -88,7 +88,7 @@ class IdleConnectionsTests(SynchronousTestCase):
 
     def test_fails(self) -> None:
         """
-        One that cannot be closed keeps none of the others.
+        A connection that cannot be closed does not keep the others open.
         """
 
         def fail() -> None:
@@ -102,8 +102,8 @@ class IdleConnectionsTests(SynchronousTestCase):
 
     def test_endWhileClosing(self) -> None:
         """
-        One that ends itself when its time is over, as connections do, takes no
-        others with it.
+        A connection that cancels its timeout while it is closed, as connections do,
+        closes no other.
         """
         first, second = self.start(), self.start()
         first.timedOut = lambda: self.idle.cancel(first)  # type: ignore[method-assign]
