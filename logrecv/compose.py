@@ -16,16 +16,13 @@ from __future__ import annotations
 from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
+from logrecv.inputs.datagrams import DatagramInput, UDPAddress, UnixAddress
 from logrecv.inputs.http.app import RecordResource
 from logrecv.inputs.http.site import RecordSite
-from logrecv.inputs.streams import Connections, StreamInput
+from logrecv.inputs.listening import StreamInput
+from logrecv.inputs.streams import Connections
 from logrecv.inputs.tcp import RecordFactory, RecordProtocol
-from logrecv.inputs.udp import (
-    DatagramInput,
-    RecordDatagramProtocol,
-    UDPAddress,
-    UnixAddress,
-)
+from logrecv.inputs.udp import RecordDatagramProtocol
 from logrecv.intake import Intake
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut

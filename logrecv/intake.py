@@ -11,12 +11,14 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from logrecv.batch import Batch
 from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
 from logrecv.interfaces import IQuarantine, IRecordSink
-from logrecv.quarantine.service import NullQuarantine
+from logrecv.outputs.guard import guard
+from logrecv.quarantine.null import NullQuarantine
 from logrecv.reasons import PRESSURE
-from logrecv.record import Origin, PickledBatch, Record
+from logrecv.record import Origin, Record
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.fast import readForm
 from logrecv.wire.jsonlines import decode as lines
@@ -66,14 +68,14 @@ class Intake:
     or the L{Deferred} of back-pressure that L{IRecordSink.deliver} returned: it fires
     when the sink is ready for more.
 
-    @ivar sink: Takes the records.
+    @ivar sink: Takes the records, with a guard around it.
     @ivar clock: Tells the time of reception.
     @ivar tallies: Count payloads and records, by C{via}.
     @ivar quarantine: Keeps the payloads of which no record can be made.
     @ivar batches: Remembers the batches that were taken.
     """
 
-    sink: IRecordSink
+    sink: IRecordSink = field(converter=guard)
     clock: IReactorTime
     tallies: dict[str, InputTally] = field(factory=_tallies)
     quarantine: IQuarantine = field(factory=NullQuarantine)
@@ -169,7 +171,7 @@ class Intake:
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
         origin = self._origin(via, peer)
-        records = PickledBatch()
+        records = Batch()
         reader = PayloadReader(origin)
         read = reader.read
         for payload in payloads:
@@ -199,7 +201,7 @@ class Intake:
         try:
             parsed = parse(body)
             count = len(parsed)
-            records = make(parsed, origin)
+            records = Batch(make(parsed, origin))
         except WireError as error:
             tally.reject(error.reason, count)
             if keep:
@@ -212,9 +214,7 @@ class Intake:
         assert now is not None, "the clock tells a year with more than four digits"
         return Origin(now, via, peer)
 
-    def _handOn(
-        self, records: Sequence[Record], tally: InputTally
-    ) -> Deferred[None] | None:
+    def _handOn(self, records: Batch, tally: InputTally) -> Deferred[None] | None:
         if not records:
             return None
         tally.accept(len(records))

@@ -22,10 +22,10 @@ from logrecv import __version__
 from logrecv.dedup import SeenBatches, StoredSeenBatches
 from logrecv.descriptions import sizeInBytes
 from logrecv.group import MAX_WORKERS, WorkerGroup
+from logrecv.inputs.datagrams import DatagramAddress, parseAddress
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.limits.admission import network
-from logrecv.inputs.udp import DatagramAddress, parseAddress
 from logrecv.interfaces import IQuarantine
 from logrecv.outputs.factory import OutputFactory
 from logrecv.paths import usableDirectory

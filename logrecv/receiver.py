@@ -13,13 +13,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
+from logrecv.inputs.datagrams import DatagramAddress, DatagramInput
 from logrecv.inputs.endpoints import StreamAddress
 from logrecv.inputs.limits.admission import Admission
 from logrecv.inputs.limits.fairness import FairScheduler
 from logrecv.inputs.limits.partial import PartialInputs
-from logrecv.inputs.streams import Connections, StreamInput
+from logrecv.inputs.listening import StreamInput
+from logrecv.inputs.streams import Connections
 from logrecv.inputs.tcp import RecordFactory
-from logrecv.inputs.udp import DatagramAddress, DatagramInput, RecordDatagramProtocol
+from logrecv.inputs.udp import RecordDatagramProtocol
 from logrecv.intake import Intake
 from logrecv.interfaces import IRecordSink, IReopenable
 from logrecv.options import Options

@@ -11,9 +11,9 @@ from twisted.application.service import IService
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from logrecv.inputs.streams import StreamInput
+from logrecv.inputs.datagrams import DatagramInput, UDPAddress, UnixAddress
+from logrecv.inputs.listening import StreamInput
 from logrecv.inputs.tcp import RecordFactory
-from logrecv.inputs.udp import DatagramInput, UDPAddress, UnixAddress
 from logrecv.outputs.fanout import FanOut
 from logrecv.quarantine.service import Quarantine
 from logrecv.receiver import makeReceiver

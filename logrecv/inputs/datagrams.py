@@ -141,7 +141,10 @@ class InheritedAddress(DatagramAddress):
 @define(eq=False)
 class UDPAddress(DatagramAddress):
     """
-    An address of datagrams over the network.
+    An address of datagrams over the network::
+
+        >>> UDPAddress(9021, "127.0.0.1").interface
+        '127.0.0.1'
 
     @ivar port: The number of the port.
     @ivar interface: The address to listen on; empty for all.
@@ -172,7 +175,10 @@ class UDPAddress(DatagramAddress):
 @define(eq=False)
 class UnixAddress(DatagramAddress):
     """
-    An address of datagrams on this machine.
+    An address of datagrams on this machine::
+
+        >>> oct(UnixAddress("/run/logrecv/datagrams").mode)
+        '0o660'
 
     @ivar path: The path of the socket.
     @ivar mode: Its permissions.
@@ -251,7 +257,13 @@ def _ipAddress(text: str) -> str:
 @define(eq=False, slots=False)
 class DatagramInput(Service):
     """
-    The service that listens on one address for datagrams.
+    The service that listens on one address for datagrams::
+
+        >>> from logrecv.compose import Intake, RecordDatagramProtocol
+        >>> protocol = RecordDatagramProtocol(Intake(sink, reactor))
+        >>> service = DatagramInput(reactor, UDPAddress(9021, "127.0.0.1"), protocol)
+        >>> service.running
+        0
 
     @ivar reactor: The reactor.
     @ivar address: The address to listen on.

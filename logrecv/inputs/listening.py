@@ -20,7 +20,16 @@ from logrecv.inputs.streams import Connections
 class StreamInput(StreamServerEndpointService):
     """
     The service that listens on one endpoint, and reads its clients to the end when
-    it stops.
+    it stops:
+
+    >>> from logrecv.compose import Intake, RecordFactory
+    >>> intake = Intake(sink, reactor)
+    >>> tally = intake.tallies["tcp"]
+    >>> connections = Connections(RecordFactory(intake), tally, reactor)
+    >>> service = StreamInput(endpoint, connections)
+    >>> service.startService()
+    >>> service.port.getHost().port
+    9020
 
     @ivar connections: The connections of the endpoint.
     @ivar port: The port, while the service listens.

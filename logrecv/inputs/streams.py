@@ -305,7 +305,15 @@ def _isHandshakeFailure(reason: Failure) -> bool:
 
 class Connections(WrappingFactory):
     """
-    The connections of one input.
+    The factory that keeps track of the connections of one input:
+
+    >>> from logrecv.compose import Intake, RecordFactory
+    >>> intake = Intake(sink, reactor)
+    >>> tally = intake.tallies["tcp"]
+    >>> connections = Connections(RecordFactory(intake), tally, reactor)
+    >>> connections.buildProtocol(None).makeConnection(StringTransport())
+    >>> tally.connections
+    1
 
     @ivar tally: Counts open and refused connections.
     @ivar clock: Tells the time.

@@ -21,8 +21,8 @@ from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from logrecv.inputs.datagrams import UDPAddress, UnixAddress, enlargeBuffer
 from logrecv.inputs.peers import logListening
-from logrecv.inputs.udp import UDPAddress, UnixAddress, enlargeBuffer
 from logrecv.workers.messages import NO_SOCKET
 
 #: C{True} where the system divides datagrams between sockets of the same address by

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from logrecv.group import spoolNumbers
-from logrecv.inputs.streams import LOOKS, QUIET
+from logrecv.inputs.draining import LOOK_DELAY
 from logrecv.process import IProcessService
 from logrecv.service import CLOSE_TIMEOUT, DRAIN_TIMEOUT, logStopped
 from logrecv.workers.balance import SharedFiles
@@ -251,7 +251,7 @@ class Supervisor(Service):
         The kernel resets the others when the sockets are closed.
         """
         deadline = self.reactor.seconds() + ACCEPT_TIMEOUT
-        await deferLater(self.reactor, 2 * QUIET / LOOKS)
+        await deferLater(self.reactor, 2 * LOOK_DELAY)
         while self.reactor.seconds() < deadline and self.sockets.isAwaited():
             await deferLater(self.reactor, _ACCEPT_DELAY)
 

@@ -33,8 +33,8 @@ from zope.interface import implementer
 
 from logrecv.descriptions import DescriptionError
 from logrecv.group import WorkerGroup
+from logrecv.inputs.datagrams import DatagramAddress, InheritedAddress, parseAddress
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
-from logrecv.inputs.udp import DatagramAddress, InheritedAddress, parseAddress
 from logrecv.options import Options
 from logrecv.process import memory, processorTime
 from logrecv.receiver import Receiver, makeReceiver

@@ -14,7 +14,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import TestCase
 
-from logrecv.inputs.udp import UDPAddress, UnixAddress
+from logrecv.inputs.datagrams import UDPAddress, UnixAddress
 from logrecv.workers.messages import NO_SOCKET
 from logrecv.workers.sockets import SharedDatagrams, SharedSockets, SharedStream
 

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
-from logrecv.inputs.limits.partial import DEADLINE
+from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from tests.inputs.http.case import SiteTestCase, form
 
 
@@ -59,7 +59,7 @@ class BoundedChannelTests(SiteTestCase):
         """
         channel, transport = self.connect()
         channel.dataReceived(self.post(100))
-        for _ in range(int(DEADLINE)):
+        for _ in range(int(PARTIAL_TIMEOUT)):
             self.assertFalse(transport.disconnecting)
             channel.dataReceived(b"x")
             self.reactor.advance(1)
@@ -159,7 +159,7 @@ class BoundedChannelTests(SiteTestCase):
         head = self.post(len(body))
         channel.dataReceived(head[:20])
         channel.dataReceived(head[20:] + body)
-        self.reactor.advance(DEADLINE - 1)
+        self.reactor.advance(PARTIAL_TIMEOUT - 1)
         channel.dataReceived(head[:20])
         self.reactor.pump([1.0] * 5)
         self.assertFalse(transport.disconnecting)
@@ -182,7 +182,7 @@ class BoundedChannelTests(SiteTestCase):
         self.assertEqual(len(self.sink.records), 3)
         channel.pauseProducing()
         channel.dataReceived(request * 3)
-        self.reactor.pump([1.0] * int(DEADLINE + 2))
+        self.reactor.pump([1.0] * int(PARTIAL_TIMEOUT + 2))
         self.assertEqual(len(self.sink.records), 3)
         self.assertTrue(transport.disconnecting)
         self.assertEqual(self.rejected(), {"too-slow": 1})

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from io import StringIO
 
-from logrecv.inputs.limits.partial import DEADLINE
+from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from tests.inputs.http.case import SiteTestCase, form
 
 
@@ -36,7 +36,7 @@ class RecordSiteTests(SiteTestCase):
         body = form("again").encode()
         for _ in range(5):
             channel.dataReceived(self.post(len(body)) + body)
-            self.reactor.advance(DEADLINE - 1)
+            self.reactor.advance(PARTIAL_TIMEOUT - 1)
         self.assertEqual(transport.value().count(b" 204 "), 5)
         self.assertFalse(transport.disconnecting)
         self.assertEqual(len(self.sink.records), 5)
