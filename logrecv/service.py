@@ -143,8 +143,10 @@ class ReceiverService(Service):
         deadline = self.clock.seconds() + self.drain
         before = self._dropped()
         await self._untilDeadline(deadline, self._stopAll(self.inputs))
-        await self._untilDeadline(deadline, self.sink.flush())
-        await self._untilDeadline(deadline + CLOSE_TIMEOUT, self.sink.stop())
+        await self._untilDeadline(deadline, maybeDeferred(self.sink.flush))
+        await self._untilDeadline(
+            deadline + CLOSE_TIMEOUT, maybeDeferred(self.sink.stop)
+        )
         await self._stopAll(self.consoles)
         self._account(before)
 

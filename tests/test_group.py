@@ -17,6 +17,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.group import ProcessLock, WorkerGroup, spoolName, spoolNumbers
+from tests.selection import slow
 
 #: A program that takes a lock, says so, and holds the lock until its standard input
 #: ends.
@@ -109,6 +110,7 @@ class ProcessLockTests(SynchronousTestCase):
         self.assertEqual(process.stdout.readline(), "held\n")
         return process
 
+    @slow
     def test_keepsOut(self) -> None:
         """
         A process waits while another process holds the lock, and goes on when the

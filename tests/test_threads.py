@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 
 from logrecv.outputs.writers import PermanentFailure
 from logrecv.threads import ThreadExecutor
+from tests.selection import slow
 
 
 class ThreadExecutorTests(TestCase):
@@ -53,6 +54,7 @@ class ThreadExecutorTests(TestCase):
         yield self.assertFailure(thread.run(fail), PermanentFailure)
         yield thread.run(lambda: None)
 
+    @slow
     def test_stalledPipe(self) -> None:
         """
         A process whose standard output is a pipe that nobody reads stops within

@@ -6,7 +6,6 @@ nothing of anybody else's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import ClassVar
 
 from attrs import define, field
@@ -28,25 +27,6 @@ class IReliableSink(IRecordSink):
     """
 
 
-class GuardState(Enum):
-    """
-    The states of a guarded sink.
-    """
-
-    #: The sink has not raised yet.
-    SOUND = "sound"
-
-    #: The sink has raised before, and the log says so.  It still gets records.
-    RAISED = "raised"
-
-    #: The sink could not start.  It gets no records.
-    UNSTARTED = "unstarted"
-
-
-# On Python 3.11, looking up a member takes 0.1 us more than a name of the module.
-_SOUND, _RAISED, _UNSTARTED = GuardState
-
-
 @implementer(IReliableSink)
 @define(eq=False)
 class GuardedSink:
@@ -55,8 +35,8 @@ class GuardedSink:
 
     Where the sink raises, or a L{Deferred} of the sink fails, the records that
     the sink has not counted in its tally are counted there as dropped, for the
-    reason L{FAILED}.  The first failure is logged.  An L{OSError} at the start is
-    no such failure: the start raises it.
+    reason L{FAILED}.  The first failure is logged.  A sink that raises at the start
+    fails the start.
 
     See L{guard}, which makes no guard where there is one.
 
@@ -68,24 +48,15 @@ class GuardedSink:
 
     sink: IRecordSink
     tally: OutputTally
-    _state: GuardState = field(default=_SOUND, init=False)
+    _hasFailed: bool = field(default=False, init=False)
     #: Records that C{deliver} was called with.
     _taken: int = field(default=0, init=False)
 
     def start(self) -> None:
-        try:
-            self.sink.start()
-        except OSError:
-            raise
-        except Exception:
-            self._report(Failure())
-            self._state = _UNSTARTED
+        self.sink.start()
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         count = len(batch)
-        if self._state is _UNSTARTED:
-            self.tally.drop(FAILED, count)
-            return None
         self._taken += count
         try:
             ready = self.sink.deliver(batch)
@@ -122,8 +93,8 @@ class GuardedSink:
         self._report(failure)
 
     def _report(self, failure: Failure) -> None:
-        if self._state is _SOUND:
-            self._state = _RAISED
+        if not self._hasFailed:
+            self._hasFailed = True
             self._log.failure(
                 "{output}: the output failed; records that it loses are counted as "
                 "dropped from now on",

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.formats.safe import oneLine
 from tests.formats.records import UNSAFE
+from tests.selection import slow
 
 
 class OneLineTests(SynchronousTestCase):
@@ -15,6 +16,7 @@ class OneLineTests(SynchronousTestCase):
     Tests for L{oneLine}.
     """
 
+    @slow
     def test_everyUnsafe(self) -> None:
         """
         Each single character that is unsafe is escaped.

@@ -26,6 +26,7 @@ from logrecv.inputs.datagrams import (
 from logrecv.inputs.udp import RecordDatagramProtocol
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, makeDatagram
+from tests.selection import slow
 
 
 class ParseAddressTests(SynchronousTestCase):
@@ -112,6 +113,7 @@ class DatagramInputTests(TestCase):
         while len(self.sink.records) < count:
             await deferLater(reactor, 0.01)  # type: ignore[arg-type]
 
+    @slow
     def test_udp(self) -> Deferred[None]:
         """
         Datagrams up to the largest that UDP can carry arrive whole, and nothing
@@ -136,6 +138,7 @@ class DatagramInputTests(TestCase):
 
         return Deferred.fromCoroutine(run())
 
+    @slow
     def test_receiveBuffer(self) -> Deferred[None]:
         """
         A receive buffer larger than the usual one is asked for, and the size that the
@@ -152,6 +155,7 @@ class DatagramInputTests(TestCase):
 
         return Deferred.fromCoroutine(run())
 
+    @slow
     def test_stopReadsWhatWasSent(self) -> Deferred[None]:
         """
         Datagrams that clients had sent before the stop are taken.
@@ -166,6 +170,7 @@ class DatagramInputTests(TestCase):
 
         return Deferred.fromCoroutine(run())
 
+    @slow
     def test_unix(self) -> Deferred[None]:
         """
         A UNIX socket takes datagrams with its permissions, replaces a socket

@@ -59,7 +59,7 @@ class FanOutTests(SynchronousTestCase):
         """
         A sink that cannot start is an error.
         """
-        self.assertRaises(OSError, FanOut([FailingSink(OSError("no"))]).start)
+        self.assertRaises(RuntimeError, FanOut([FailingSink()]).start)
 
     def test_once(self) -> None:
         """

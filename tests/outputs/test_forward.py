@@ -45,6 +45,7 @@ from logrecv.outputs.queue.sink import (
 from logrecv.outputs.writers import IWriter
 from logrecv.testing import makeRecord
 from tests.outputs.test_frames import loads
+from tests.selection import slow
 
 
 class ForwardTestCase(SynchronousTestCase):
@@ -370,6 +371,7 @@ class EndToEndTests(TestCase):
         while not condition():
             yield deferLater(reactor, 0.005)
 
+    @slow
     @inlineCallbacks
     def test_delivered(self) -> object:
         """
@@ -386,6 +388,7 @@ class EndToEndTests(TestCase):
         received = [attributes["msg"] for attributes in loads(self.factory.received)]
         self.assertEqual(received, texts)
 
+    @slow
     @inlineCallbacks
     def test_stalled(self) -> object:
         """
@@ -405,6 +408,7 @@ class EndToEndTests(TestCase):
         yield sink.flush()
         self.assertEqual(self.tally.delivered, 300)
 
+    @slow
     @inlineCallbacks
     def test_receiverRestarts(self) -> object:
         """

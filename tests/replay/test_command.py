@@ -32,6 +32,7 @@ from logrecv.testing import MemorySink, makeForm, makePickle
 from logrecv.threads import ThreadExecutor
 from tests.quarantine.entries import entriesIn
 from tests.replay.entries import encode, makeEntry, replay, unusedPort, writeEntries
+from tests.selection import slow
 
 
 class ServiceTests(TestCase):
@@ -94,6 +95,7 @@ class ServiceTests(TestCase):
         """
         return deferToThread(replay, *arguments)
 
+    @slow
     async def test_everyWay(self) -> None:
         """
         Every payload goes the way it came, and becomes the record that it is.
@@ -127,6 +129,7 @@ class ServiceTests(TestCase):
             self.assertIn(f"{line} to 127.0.0.1:", report)
         self.assertEqual(report.count(", 0 failed\n"), 4)
 
+    @slow
     async def test_byteForByte(self) -> None:
         """
         Payloads that are rejected again lie in the quarantine again, for the same
@@ -156,6 +159,7 @@ class ServiceTests(TestCase):
         self.assertIn(f"{self.path}:6: 400 line 1: ", json)
         self.assertIn("tcp: 3 sent", report)
 
+    @slow
     async def test_ownQuarantine(self) -> None:
         """
         The service adds payloads that it rejects again to the file that is read; each
@@ -163,6 +167,7 @@ class ServiceTests(TestCase):
         """
         await self.replayOwn(QUARANTINE_SIZE)
 
+    @slow
     async def test_ownQuarantineFull(self) -> None:
         """
         It may also remove the file that is read, to make room.
@@ -189,6 +194,7 @@ class ServiceTests(TestCase):
         self.assertIn("tcp: 500 sent", report)
         self.assertEqual(self.intake.tallies["tcp"].received, 1000)
 
+    @slow
     async def test_order(self) -> None:
         """
         Files are sent in the order in which they are named, and each from its
@@ -204,6 +210,7 @@ class ServiceTests(TestCase):
         numbers = [int(record.message) for record in self.sink.records]
         self.assertEqual(numbers, list(range(2000)))
 
+    @slow
     async def test_reason(self) -> None:
         """
         With C{--reason} only payloads that were rejected for this reason are sent; the
@@ -224,6 +231,7 @@ class ServiceTests(TestCase):
         self.assertEqual(messages, ["too-complex", "refused"])
         self.assertTrue(report.endswith("left out: 2\n"), report)
 
+    @slow
     async def test_onlyWhereNamed(self) -> None:
         """
         With one way named, payloads that came another way are not sent anywhere.
@@ -239,6 +247,7 @@ class ServiceTests(TestCase):
         self.assertEqual([r.message for r in self.sink.records], ["json"])
         self.assertTrue(report.endswith("left out: 2\n"), report)
 
+    @slow
     async def test_otherLines(self) -> None:
         """
         A line that is no entry is named and counted as failed, and costs the

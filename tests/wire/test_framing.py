@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.wire.framing import FrameDecoder
+from tests.selection import slow
 
 
 def frame(payload: bytes) -> bytes:
@@ -95,6 +96,7 @@ class FrameDecoderTests(SynchronousTestCase):
             self.assertEqual(frames.held, 0)
             self.assertEqual(frames.skipped, [])
 
+    @slow
     def test_dribbledBytesCostTheirSize(self) -> None:
         """
         A frame that dribbles in byte by byte takes little more memory than its

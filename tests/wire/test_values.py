@@ -22,6 +22,7 @@ from logrecv.wire.pickled import machine as pickles
 from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.reconstruct import underlying
 from logrecv.wire.values import Converter
+from tests.selection import slow
 from tests.wire.samples import SIZE, Colour, FormsTestCase, Plain, converted, sent
 
 
@@ -181,6 +182,7 @@ class BoundsTests(SynchronousTestCase):
         self.assertFalse(exact)
         self.assertEqual(depthOf(result), values.DEPTH)
 
+    @slow
     def test_deepAnything(self) -> None:
         """
         Depth without end, in everything that can be deep, is cut off far from
@@ -222,6 +224,7 @@ class BoundsTests(SynchronousTestCase):
                 value = wrap(value, kind)
             deeper(sys.getrecursionlimit() // 2 - 100, value)
 
+    @slow
     def test_bounded(self) -> None:
         """
         Result and work are in proportion to the payload, however parts are shared.
@@ -270,6 +273,7 @@ class BoundsTests(SynchronousTestCase):
         for shorter, longer in pairwise(lengths):
             self.assertLess(longer, 2.2 * shorter)
 
+    @slow
     def test_lookedThrough(self) -> None:
         """
         Arguments that many calls share are looked through no more often than

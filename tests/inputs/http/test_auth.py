@@ -25,6 +25,7 @@ from logrecv.inputs.http.auth import WAITING_CHECKS, Busy, PasswordFile
 from logrecv.intake import Intake
 from logrecv.interfaces import IReopenable
 from logrecv.testing import MemorySink, makeForm
+from tests.selection import slow
 
 
 def line(user: str, password: str) -> str:
@@ -77,6 +78,7 @@ class PasswordFileTests(PasswordTestCase):
         """
         return self.successResultOf(self.file.check(user, password))
 
+    @slow
     def test_check(self) -> None:
         """
         A user's own password is right, and nothing else is.
@@ -95,6 +97,7 @@ class PasswordFileTests(PasswordTestCase):
         ]:
             self.assertFalse(self.check(user, password), (user, password))
 
+    @slow
     def test_slowOnce(self) -> None:
         """
         A client that sends record after record is checked slowly once, and

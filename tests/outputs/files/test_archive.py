@@ -29,6 +29,7 @@ from logrecv.outputs.files.archive import (
 from logrecv.outputs.files.compression import Compression, compressionFromText
 from logrecv.outputs.files.names import RotatedFile
 from logrecv.outputs.files.retention import Retention, keepAll, keepCount, keepDays
+from tests.selection import slow
 
 READERS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -325,7 +326,7 @@ class ThreadTests(ArchiveTestCase):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.005)
 
-    def slow(self, begun: Event, goOn: Event) -> Compression:
+    def slowCompression(self, begun: Event, goOn: Event) -> Compression:
         """
         Make a compression that takes its time.
         """
@@ -369,7 +370,7 @@ class ThreadTests(ArchiveTestCase):
         begun, goOn = Event(), Event()
         self.addCleanup(goOn.set)
         self.put(1000)
-        archive = self.archive(self.slow(begun, goOn))
+        archive = self.archive(self.slowCompression(begun, goOn))
         archive.start()
         self.assertTrue(begun.wait(20))
         self.put(2000)
@@ -386,7 +387,7 @@ class ThreadTests(ArchiveTestCase):
         """
         begun, goOn = Event(), Event()
         path = self.put(1000)
-        archive = self.archive(self.slow(begun, goOn))
+        archive = self.archive(self.slowCompression(begun, goOn))
         archive.start()
         self.assertTrue(begun.wait(20))
         archive._stopping.set()
@@ -395,6 +396,7 @@ class ThreadTests(ArchiveTestCase):
         self.assertEqual(self.names(), [path.name])
         self.assertEqual(self.events, [])
 
+    @slow
     def test_stopsInTime(self) -> None:
         """
         Stopping takes no longer than it may, though the disk hangs.
@@ -402,7 +404,7 @@ class ThreadTests(ArchiveTestCase):
         begun, goOn = Event(), Event()
         self.addCleanup(goOn.set)
         self.put(1000)
-        archive = self.archive(self.slow(begun, goOn))
+        archive = self.archive(self.slowCompression(begun, goOn))
         archive.start()
         self.assertTrue(begun.wait(20))
         before = time.monotonic()

@@ -24,6 +24,7 @@ from tests.outputs.queue.test_sink import (
     messages,
 )
 from tests.outputs.spool.cases import COUNT, SIZE, SpoolTestCase, connectionOf
+from tests.selection import slow
 
 
 class StoreTests(SpoolTestCase):
@@ -152,6 +153,7 @@ class StoreTests(SpoolTestCase):
         spool.append(parts)
         self.assertEqual(b"".join(self.drain(spool))[4999:5002], b"abc")
 
+    @slow
     def test_undeleted(self) -> None:
         """
         Parts that could not be deleted do not come again, and are deleted later.
@@ -169,6 +171,7 @@ class StoreTests(SpoolTestCase):
             rows = other.execute("SELECT count(*) FROM parts").fetchone()
         self.assertEqual(rows, (0,))
 
+    @slow
     def test_startsOver(self) -> None:
         """
         A spool that holds nothing does not depend on what cannot be deleted.
@@ -185,6 +188,7 @@ class StoreTests(SpoolTestCase):
         self.assertEqual(os.stat(self.file).st_mode & 0o077, 0)
         self.assertEqual(self.drain(self.makeSpool()), [b"b"])
 
+    @slow
     def test_startsOverToTake(self) -> None:
         """
         Nor on what has no room.

@@ -21,6 +21,7 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.forms import fast
 from logrecv.wire.forms.decode import FIELDS, parseForm
 from logrecv.wire.forms.fast import readForm
+from tests.selection import slow
 from tests.wire.pickled.captures import DATA, lines
 from tests.wire.pickled.test_attributes_fast import STOCK
 
@@ -197,6 +198,7 @@ class ReadFormTests(SynchronousTestCase):
             self.assertFalse(self.isFast(body), body[:600])
             self.check(body)
 
+    @slow
     def test_longMessages(self) -> None:
         """
         A merged message takes no more room than the slow path gives it.

@@ -23,6 +23,7 @@ from logrecv.wire.attributes import makeRecord
 from logrecv.wire.errors import WireError
 from logrecv.wire.pickled.fast import PayloadReader
 from logrecv.wire.pickled.machine import loads
+from tests.selection import slow
 from tests.wire.pickled.captures import CAPTURES
 from tests.wire.pickled.hostile import Hostile
 from tests.wire.pickled.test_attributes_fast import STOCK
@@ -123,6 +124,7 @@ class PayloadReaderTests(SynchronousTestCase):
         outcome(reader.read, payload)
         return not reader.others
 
+    @slow
     def test_captures(self) -> None:
         """
         The captures from every Python give the same records on both paths, one

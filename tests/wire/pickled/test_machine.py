@@ -18,6 +18,7 @@ from logrecv.reasons import MALFORMED, NOT_A_RECORD, TOO_COMPLEX
 from logrecv.wire.errors import WireError
 from logrecv.wire.pickled import state
 from logrecv.wire.pickled.machine import loads
+from tests.selection import slow
 from tests.wire.pickled.captures import CAPTURES, DATA, lines, value
 from tests.wire.pickled.hostile import Hostile, pickleOpcodes
 from tests.wire.pickled.reference import Reference, neutral
@@ -40,6 +41,7 @@ class PayloadTests(SynchronousTestCase):
         with self.assertRaises(WireError):
             loads(b"\x80\x06}.")
 
+    @slow
     def test_large(self) -> None:
         """
         Honest payloads of the largest size, of several shapes, are read.
@@ -117,6 +119,7 @@ class HostileTests(SynchronousTestCase):
         ):
             self.assertEqual(self.outcome(payload), NOT_A_RECORD)
 
+    @slow
     def test_floods(self) -> None:
         """
         No 64 KiB take more than 16 MiB, or so long that a busy machine would show
@@ -135,6 +138,7 @@ class HostileTests(SynchronousTestCase):
                 tracemalloc.stop()
             self.assertLess(peak, 2 << 20, name)
 
+    @slow
     def test_work(self) -> None:
         """
         Nodes, marks and memo entries are bounded: past a bound the whole payload
@@ -144,6 +148,7 @@ class HostileTests(SynchronousTestCase):
             payload = Hostile.filled(b"N", unit, b".", size)
             self.assertEqual(self.outcome(payload), TOO_COMPLEX, unit)
 
+    @slow
     def test_deep(self) -> None:
         """
         The deepest structures of any payload are decoded and freed.

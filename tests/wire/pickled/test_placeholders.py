@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.pickled.state import MAX_NODES
+from tests.selection import slow
 from tests.wire.pickled.captures import value
 
 
@@ -28,6 +29,7 @@ class PlaceholderTests(SynchronousTestCase):
         )
         self.assertEqual(repr(value(b")" + b")R" * 200)), "<Call>")
 
+    @slow
     def test_deepOnASmallStack(self) -> None:
         """
         A placeholder that is nested more deeply than in any payload is freed with
