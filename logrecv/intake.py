@@ -65,7 +65,7 @@ class Intake:
 
     The inputs C{RecordFactory}, C{RecordDatagramProtocol} and C{RecordResource} call
     the intake that they are given.  Each method that takes payloads returns L{None},
-    or the L{Deferred} of back-pressure that L{IRecordSink.deliver} returned: it fires
+    or the C{Deferred} of back-pressure that L{IRecordSink.deliver} returned: it fires
     when the sink is ready for more.
 
     @ivar sink: Takes the records, with a guard around it.
@@ -91,7 +91,7 @@ class Intake:
 
         @param payloads: The payloads of one read, without the lengths before them.
         @param peer: The name of the sender.
-        @return: See the class.  The caller stops reading until a L{Deferred} fires.
+        @return: See the class.  The caller stops reading until a C{Deferred} fires.
         """
         return self._takePickles(payloads, "tcp", peer)
 

@@ -93,7 +93,8 @@ class Options(UsageOptions):
       - C{"networks"}: the networks that clients must be in; empty for any client.
       - C{"tcp"}, C{"http"}, C{"console"}: lists of
         L{StreamAddress<logrecv.inputs.endpoints.StreamAddress>}.
-      - C{"udp"}: a list of L{DatagramAddress<logrecv.inputs.udp.DatagramAddress>}.
+      - C{"udp"}: a list of
+        L{DatagramAddress<logrecv.inputs.datagrams.DatagramAddress>}.
       - C{"passwords"}: a L{PasswordFile}, or L{None}.
       - C{"quarantine"}: an L{IQuarantine}.
       - C{"batches"}: a L{SeenBatches}.

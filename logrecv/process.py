@@ -14,17 +14,17 @@ from contextlib import suppress
 from typing import Final
 
 from attrs import define
-from twisted.application.service import IService, Service
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorFromThreads
-from zope.interface import Attribute
+from zope.interface import Attribute, Interface
 
 #: The number of open files that is assumed where the system sets no limit.
 _UNLIMITED_FILES: Final = 1 << 20
 
 
-class IProcessService(IService):
+class IProcessService(Interface):
     """
     The service of a whole process: L{logrecv.service.ReceiverService}, which receives
     in the process itself, or L{logrecv.workers.supervisor.Supervisor}, whose workers

@@ -119,7 +119,7 @@ class ReceiverService(Service):
         Stop listening, read everything that clients had sent, and write the records
         that the sink holds.
 
-        @return: A L{Deferred} that fires when all of this is done.
+        @return: A C{Deferred} that fires when all of this is done.
         """
         super().stopService()
         return Deferred.fromCoroutine(self._stop())

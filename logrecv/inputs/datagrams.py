@@ -309,7 +309,7 @@ class DatagramInput(Service):
         """
         Read the datagrams that the kernel holds, then stop listening.
 
-        @return: A L{Deferred} that fires when the port is closed.
+        @return: A C{Deferred} that fires when the port is closed.
         """
         super().stopService()
         return Deferred.fromCoroutine(self._stop())

@@ -84,7 +84,7 @@ class StreamInput(StreamServerEndpointService):
         """
         Stop listening, read the clients to the end, and close their connections.
 
-        @return: A L{Deferred} that fires when all is closed.
+        @return: A C{Deferred} that fires when all is closed.
         """
         return Deferred.fromCoroutine(self._stop())
 

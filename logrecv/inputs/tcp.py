@@ -22,7 +22,7 @@ from logrecv.wire.framing import FrameDecoder
 
 class RecordProtocol(Int32StringReceiver):
     """
-    The protocol of one C{SocketHandler}: an L{Int32StringReceiver} whose payloads
+    The protocol of one C{SocketHandler}: an C{Int32StringReceiver} whose payloads
     become records.
 
     The protocol sends nothing, and closes no connection but that of a client that
@@ -44,7 +44,7 @@ class RecordProtocol(Int32StringReceiver):
     >>> [record.message for record in sink.records]
     ['hello']
 
-    As with every L{Int32StringReceiver}, no payload arrives while the protocol is
+    As with every C{Int32StringReceiver}, no payload arrives while the protocol is
     paused (C{pauseProducing}).  More is promised here: no payload arrives after
     C{transport.loseConnection()}, and a payload that came before the client closed
     the connection arrives even if the protocol was paused all the time.
