@@ -66,6 +66,7 @@ def mergeMessage(template: str, args: object, size: int) -> str:
         template.
     """
     if isinstance(args, str):
+        # Most messages: a template of plain conversions, and plain arguments.
         plain = plainTuple(args) if _isSimple(template) else None
         if plain is not None:
             return _bounded(template % plain, size)
@@ -73,6 +74,7 @@ def mergeMessage(template: str, args: object, size: int) -> str:
     if isinstance(args, list):
         args = tuple(args)
     if isinstance(args, tuple) and len(args) == 1:
+        # LogRecord takes a single mapping for the names in the template.
         (only,) = args
         if isinstance(only, dict) and only:
             args = only
