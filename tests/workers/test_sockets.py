@@ -5,8 +5,10 @@ Tests for L{logrecv.workers.sockets}.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
+from tempfile import mkdtemp
 
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -36,7 +38,10 @@ class SharedSocketsTests(TestCase):
         """
         Listen, for three workers.
         """
-        self.path = os.path.abspath(self.mktemp())
+        # The path of a UNIX socket has some 100 bytes; those of trial may have more.
+        directory = mkdtemp(prefix="logrecv")
+        self.addCleanup(shutil.rmtree, directory)
+        self.path = os.path.join(directory, "socket")
         addresses = (
             UnixAddress(self.path + "0"),
             UDPAddress(0, "127.0.0.1"),
