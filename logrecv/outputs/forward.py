@@ -6,21 +6,25 @@ sends them.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any, ClassVar, Final, cast
 
 from attrs import define, field
 from twisted.application.internet import ClientService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IConsumer,
+    IDelayedCall,
     IPullProducer,
+    IPushProducer,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -32,6 +36,7 @@ from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.context import OutputContext
 from logrecv.outputs.frames import encodeFrames
 from logrecv.outputs.keywords import QUEUE_KEYWORDS
+from logrecv.outputs.silence import SILENT
 from logrecv.outputs.writers import IWriter
 
 #: Bytes in one write, at most.  When a connection is lost during a write, records
@@ -43,6 +48,11 @@ WRITE_SIZE: Final = 64 * 1024
 FIRST_CONNECT_DELAY: Final = 1.0
 MAX_CONNECT_DELAY: Final = 6.0
 
+#: Bytes that a receiver can send before it has to wait, and the seconds that it waits.
+#: The bytes are of no use, so they should not cost much.
+READ_SIZE: Final = 64 * 1024
+READ_DELAY: Final = 1.0
+
 #: Seconds from a failed write to the next write, which then waits for a connection.
 REWRITE_DELAY: Final = 0.25
 
@@ -51,18 +61,25 @@ REWRITE_DELAY: Final = 0.25
 @define(eq=False)
 class ForwardProtocol(Protocol):
     """
-    Sends bytes, and ignores the bytes that the receiver sends.
+    Sends bytes.  Throws the bytes away that the receiver sends, and reads them slowly.
 
     A transport asks a pull producer for more when it has given everything to the
     kernel.  It tells nothing else of the progress of a write.  So the protocol is
     a pull producer during each write.
+
+    @ivar clock: The clock of the delays in reading.
     """
 
     _log: ClassVar[Logger] = Logger()
 
+    clock: IReactorTime
+
     #: The bytes to send when the transport asks for more.
     _data: bytes = field(default=b"", init=False)
     _sent: Deferred[None] | None = field(default=None, init=False)
+    #: Bytes that were read since the last delay.
+    _read: int = field(default=0, init=False)
+    _reading: IDelayedCall | None = field(default=None, init=False)
 
     def connectionMade(self) -> None:
         """
@@ -73,10 +90,25 @@ class ForwardProtocol(Protocol):
             tcp.setTcpKeepAlive(True)
         self._log.debug("forwarding to {peer}", peer=self._peer())
 
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Throw the bytes away, and read no more for a while if there are many.
+        """
+        self._read += len(data)
+        if self._read >= READ_SIZE and self._reading is None:
+            cast(IPushProducer, self.transport).pauseProducing()
+            self._reading = self.clock.callLater(READ_DELAY, self._readOn)
+
+    def _readOn(self) -> None:
+        self._read, self._reading = 0, None
+        cast(IPushProducer, self.transport).resumeProducing()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Fail the write that is under way.
         """
+        if self._reading is not None:
+            self._reading.cancel()
         self._log.debug("no longer forwarding to {peer}", peer=self._peer())
         self._finish(reason)
 
@@ -130,6 +162,14 @@ class ForwardProtocol(Protocol):
             return str(address)
 
 
+class _QuietClientService(ClientService):
+    """
+    Connects without a line in the log for each attempt: the output logs failures.
+    """
+
+    _log = SILENT
+
+
 @implementer(IWriter)
 @define(eq=False)
 class EndpointWriter:
@@ -151,10 +191,10 @@ class EndpointWriter:
     _service: ClientService = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        factory = Factory.forProtocol(ForwardProtocol)
+        factory = Factory.forProtocol(partial(ForwardProtocol, self.clock))
         factory.noisy = False
         backoff = Backoff(FIRST_CONNECT_DELAY, MAX_CONNECT_DELAY)
-        self._service = ClientService(
+        self._service = _QuietClientService(
             self.endpoint, factory, backoff.delayAfter, self.clock
         )
 
@@ -178,7 +218,9 @@ class EndpointWriter:
         """
 
     def close(self) -> Deferred[None]:
-        stopped = maybeDeferred(self._service.stopService)
+        # On a later turn of the reactor: a failed attempt to connect may be what ends
+        # the last write, and the service cannot be stopped in the midst of that.
+        stopped = deferLater(self.clock, 0, self._service.stopService)
         return stopped.addCallback(lambda result: None)
 
 

@@ -17,7 +17,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
@@ -99,7 +99,7 @@ class SendingTests(ForwardTestCase):
         """
         verifyObject(IRecordSink, self.sink)
         verifyObject(IWriter, self.sink.writer)
-        verifyObject(IPullProducer, ForwardProtocol())
+        verifyObject(IPullProducer, ForwardProtocol(Clock()))
 
     def test_connectsWhenStarted(self) -> None:
         """
@@ -235,6 +235,7 @@ class SendingTests(ForwardTestCase):
         self.sink.start()
         protocol, transport = self.connect()
         stopped = self.sink.stop()
+        self.reactor.advance(0)
         self.assertTrue(transport.disconnecting)
         protocol.connectionLost(Failure(ConnectionLost()))
         self.successResultOf(stopped)

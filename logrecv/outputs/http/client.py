@@ -10,30 +10,27 @@ from __future__ import annotations
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final, cast
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer, IProtocol, ITCPTransport
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, _HTTP11ClientFactory
+from twisted.web.client import Agent, HTTPConnectionPool, RequestGenerationFailed
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IAgent, IResponse
 
 from logrecv import __version__
+from logrecv.formats.safe import oneLine
+from logrecv.outputs.http.connection import IDLE_TIMEOUT, Body, ConnectionFactory
 
 #: Seconds that connecting may take.
 CONNECT_TIMEOUT: Final = 10.0
 
-#: Seconds from the beginning of a request to the end of its response.
+#: Seconds from the beginning of a request to the body of its response.
 RESPONSE_TIMEOUT: Final = 60.0
-
-#: Seconds that a connection is kept open for the next batch.  Servers close idle
-#: connections after a while, usually 60 s or more; a request that meets the close has
-#: to be sent again.
-IDLE_TIMEOUT: Final = 20
 
 #: Seconds that a server can ask the client to wait at most.
 MAX_RETRY_AFTER_DELAY: Final = 300.0
@@ -73,39 +70,11 @@ def secondsToWait(retryAfter: str, now: float) -> float:
         return min(float(text[:10]), MAX_RETRY_AFTER_DELAY)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return min(max(date.timestamp() - now, 0.0), MAX_RETRY_AFTER_DELAY)
-
-
-@implementer(IBodyProducer)
-@frozen(eq=False)
-class _Body:
-    """
-    The body of a request, in memory: written in one go, so that there is nothing to
-    pause or to stop.
-    """
-
-    data: bytes
-
-    @property
-    def length(self) -> int:
-        return len(self.data)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        consumer.write(self.data)
-        return succeed(None)
-
-    def stopProducing(self) -> None:
-        pass
-
-    def pauseProducing(self) -> None:
-        pass
-
-    def resumeProducing(self) -> None:
-        pass
 
 
 @define(eq=False)
@@ -114,17 +83,10 @@ class _BodyReader(Protocol):
     Reads the body of a response, and keeps its beginning.
 
     @ivar ended: Fires with the beginning of the body at the end of the body.
-        Cancelling it closes the connection.
     """
 
-    ended: Deferred[bytes] = field(init=False)
+    ended: Deferred[bytes] = field(factory=Deferred, init=False)
     _data: bytes = field(default=b"", init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.ended = Deferred(self._abort)
-
-    def _abort(self, ended: Deferred[bytes]) -> None:
-        cast(ITCPTransport, self.transport).abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         self._data += data[: _SHOWN_SIZE - len(self._data)]
@@ -134,14 +96,6 @@ class _BodyReader(Protocol):
         Finish, however the body has ended: the status was the answer.
         """
         self.ended.callback(self._data)
-
-
-class _QuietFactory(_HTTP11ClientFactory):
-    """
-    Makes connections without a line in the log for each.
-    """
-
-    noisy = False
 
 
 @frozen(eq=False)
@@ -182,7 +136,7 @@ class HTTPClient:
         pool.cachedConnectionTimeout = IDLE_TIMEOUT
         # The caller decides when a request is sent again.
         pool.retryAutomatically = False
-        pool._factory = _QuietFactory
+        pool._factory = cast(Any, partial(ConnectionFactory, reactor))
         agent = Agent(reactor, contextFactory, CONNECT_TIMEOUT, pool=pool)
         headers = Headers({b"user-agent": [b"logrecv/" + __version__.encode()]})
         if credentials is not None:
@@ -195,27 +149,40 @@ class HTTPClient:
 
         @param headers: The headers of this request, beside the headers of every
             request.
-        @return: A L{Deferred} that fires with a L{Response}.  It fails if there is no
-            response within L{RESPONSE_TIMEOUT} seconds, or if the connection fails.
+        @return: A L{Deferred} that fires with a L{Response}.  It fails with
+            L{TimeoutError} if there is no response within L{RESPONSE_TIMEOUT} seconds,
+            with L{BadAnswer} if the response is none, and if the connection fails.
         """
-        posted = Deferred.fromCoroutine(self._post(url, headers, body))
-        return posted.addTimeout(RESPONSE_TIMEOUT, self.clock)
+        return Deferred.fromCoroutine(self._post(url, headers, body))
 
     async def _post(self, url: bytes, headers: Headers, body: bytes) -> Response:
         for name, values in self.headers.getAllRawHeaders():
             headers.setRawHeaders(name, values)
-        response: IResponse = await self.agent.request(
-            b"POST", url, headers, _Body(body)
-        )
+        try:
+            response = await self._request(url, headers, body)
+        except RequestGenerationFailed:
+            # Another connection: the receiver has not read what this one carries.
+            response = await self._request(url, headers, body)
         reader = _BodyReader()
         response.deliverBody(cast(IProtocol, reader))
         text = (await reader.ended).decode("utf-8", "replace")
-        [retryAfter] = response.headers.getRawHeaders("retry-after", [""])[:1]
+        [retryAfter] = response.headers.getRawHeaders(b"retry-after", [b""])[:1]
         return Response(
             response.code,
-            "".join(text.splitlines()[:1]),
-            secondsToWait(retryAfter, self.clock.seconds()),
+            oneLine("".join(text.splitlines()[:1]))[:_SHOWN_SIZE],
+            secondsToWait(retryAfter.decode("latin-1"), self.clock.seconds()),
         )
+
+    def _request(
+        self, url: bytes, headers: Headers, body: bytes
+    ) -> Deferred[IResponse]:
+        def timedOut(result: object, seconds: float) -> Failure:
+            return Failure(TimeoutError(f"no answer within {seconds:.0f} s"))
+
+        requested: Deferred[IResponse] = self.agent.request(
+            b"POST", url, headers, Body(body)
+        )
+        return requested.addTimeout(RESPONSE_TIMEOUT, self.clock, timedOut)
 
     def close(self) -> Deferred[None]:
         """

@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from logrecv.backoff import Backoff
+from logrecv.formats.safe import oneLine
 from logrecv.interfaces import IQuarantine
 from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.http.client import HTTPClient, Response
@@ -28,6 +29,9 @@ from logrecv.wire.timestamps import isoTime
 #: Bytes of one batch, unless a single record is larger: half of the request that a
 #: receiver takes by default.
 BATCH_SIZE: Final = 512 * 1024
+
+#: Characters of an error that are shown.
+_SHOWN_SIZE: Final = 300
 
 #: The statuses by which a receiver refuses a batch for good.
 _REFUSALS: Final = (400, 413)
@@ -196,4 +200,5 @@ def _describe(error: BaseException) -> str:
     reasons = getattr(error, "reasons", None)
     if reasons:
         return _describe(reasons[0].value)
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return oneLine(text)[:_SHOWN_SIZE]
