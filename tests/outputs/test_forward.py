@@ -14,12 +14,13 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import inlineCallbacks
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.internet.threads import deferToThread
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -30,6 +31,8 @@ from logrecv.interfaces import IRecordSink
 from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.forward import (
     MAX_CONNECT_DELAY,
+    READ_DELAY,
+    READ_SIZE,
     WRITE_SIZE,
     ForwardProtocol,
     parseForward,
@@ -73,6 +76,13 @@ class ForwardTestCase(SynchronousTestCase):
         transport = StringTransport()
         protocol.makeConnection(transport)
         return protocol, transport
+
+    def refuse(self) -> None:
+        """
+        Refuse the latest attempt to connect.
+        """
+        factory = self.reactor.tcpClients[-1][2]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
 
     def take(self, transport: StringTransport) -> list[str]:
         """
@@ -202,6 +212,38 @@ class SendingTests(ForwardTestCase):
         self.assertTrue(transport.connected)
         self.assertEqual(transport.value(), b"")
 
+    def test_endlessAnswers(self) -> None:
+        """
+        A receiver that sends much is read slowly.
+        """
+        self.sink.start()
+        protocol, transport = self.connect()
+        for _ in range(3):
+            protocol.dataReceived(b"x" * (READ_SIZE - 1))
+            self.assertEqual(transport.producerState, "producing")
+            protocol.dataReceived(b"x")
+            # A transport may have more that it has read before.
+            protocol.dataReceived(b"x" * READ_SIZE)
+            self.assertEqual(transport.producerState, "paused")
+            self.reactor.advance(READ_DELAY)
+            self.assertEqual(transport.producerState, "producing")
+        protocol.dataReceived(b"x" * READ_SIZE)
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.reactor.advance(READ_DELAY)
+        self.assertEqual(transport.producerState, "paused")
+
+    def test_quiet(self) -> None:
+        """
+        Attempts to connect are nothing for the log.
+        """
+        with capturedLogs() as events:
+            self.sink.start()
+            for _ in range(5):
+                self.refuse()
+                self.reactor.advance(MAX_CONNECT_DELAY)
+        self.assertEqual(events, [])
+        self.assertEqual(len(self.reactor.tcpClients), 6)
+
     def test_queueFull(self) -> None:
         """
         While nobody listens the oldest records are dropped when the queue is
@@ -227,6 +269,27 @@ class SendingTests(ForwardTestCase):
         self.reactor.advance(CLOSE_TIMEOUT)
         self.successResultOf(stopped)
         self.assertEqual((self.tally.queued, self.tally.dropped), (0, {"stopped": 1}))
+
+    def test_stopWhenRefused(self) -> None:
+        """
+        An attempt to connect can be what ends the last write of a sink that is
+        stopped.
+        """
+        self.sink.start()
+        self.sink.deliver([makeRecord("a")])
+        self.refuse()
+        with capturedLogs() as events:
+            stopped = self.sink.stop()
+            while len(self.reactor.tcpClients) < 2:
+                self.reactor.advance(STOP_TIMEOUT / 20)
+            self.assertNoResult(stopped)
+            self.refuse()
+            self.reactor.advance(0)
+            self.successResultOf(stopped)
+        self.assertEqual([event for event in events if "log_failure" in event], [])
+        self.assertEqual((self.tally.queued, self.tally.dropped), (0, {"stopped": 1}))
+        self.reactor.advance(MAX_CONNECT_DELAY)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_stopIdle(self) -> None:
         """

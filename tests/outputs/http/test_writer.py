@@ -12,8 +12,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import HTTPConnectionPool
+from twisted.web.client import HTTPConnectionPool, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from twisted.web.resource import Resource
@@ -26,6 +28,7 @@ from logrecv.formats.json import encodeJSON
 from logrecv.inputs.http.app import RecordResource
 from logrecv.intake import Intake
 from logrecv.outputs.http.client import RESPONSE_TIMEOUT, HTTPClient
+from logrecv.outputs.http.connection import BadAnswer
 from logrecv.outputs.http.writer import HTTPWriter
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.writers import IWriter
@@ -71,11 +74,14 @@ class Network:
 
     agents: dict[int, RequestTraversalAgent] = field(factory=dict)
     silent: bool = False
+    failure: Exception | None = None
 
     def request(self, method: Any, uri: bytes, *more: Any) -> Any:
         port = int(uri.split(b":")[2].partition(b"/")[0])
         if self.silent:
             return Deferred()
+        if self.failure is not None:
+            return fail(self.failure)
         if port not in self.agents:
             return fail(ConnectionRefusedError())
         return self.agents[port].request(method, uri, *more)
@@ -209,6 +215,25 @@ class WriterTests(WriterTestCase):
         self.assertTally(delivered=0)
         self.clock.advance(0.5)
         self.assertTally(delivered=1)
+
+    def test_badAnswer(self) -> None:
+        """
+        A receiver that breaks a limit is like a receiver that is not there; the log
+        has one line about it, of a limited length.
+        """
+        problem = ResponseFailed([Failure(BadAnswer("too much: \x1b" + "x" * 9999))])
+        self.network.failure = problem
+        sink = self.makeSink()
+        with capturedLogs() as events:
+            sink.deliver([makeRecord("a")])
+            self.clock.advance(0.5)
+            self.network.failure = None
+            self.assertTally(queued=1, delivered=0)
+            self.clock.advance(1)
+        self.assertTally(queued=0, delivered=1)
+        failed, _ = [formatEvent(event) for event in events]
+        self.assertIn("cannot write: h:1: too much: \\x1bxxx", failed)
+        self.assertLess(len(failed), 400)
 
     def test_failover(self) -> None:
         """
