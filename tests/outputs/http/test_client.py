@@ -4,8 +4,11 @@ Tests for L{logrecv.outputs.http.client}.
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import Any
 
+import trustme
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
 from twisted.internet.protocol import Factory, Protocol
@@ -22,6 +25,9 @@ from logrecv.outputs.http.client import (
     secondsToWait,
 )
 from logrecv.outputs.http.connection import BadAnswer
+from logrecv.outputs.http.tls import TLSPolicy
+from tests.hostile.receiver import HostileReceiver
+from tests.selection import slow
 
 
 class SecondsToWaitTests(SynchronousTestCase):
@@ -60,16 +66,17 @@ class Receiver(Protocol):
     """
 
     factory: ReceiverFactory
+    transport: Any
 
     def connectionMade(self) -> None:
         self.factory.connections.append(self)
         if self.factory.isDeaf:
-            self.transport.pauseProducing()  # type: ignore[union-attr]
-            self.transport.write(self.factory.answer)  # type: ignore[union-attr]
+            self.transport.pauseProducing()
+            self.transport.write(self.factory.answer)
 
     def dataReceived(self, data: bytes) -> None:
         if b"POST " in data:
-            self.transport.write(self.factory.answer)  # type: ignore[union-attr]
+            self.transport.write(self.factory.answer)
 
     def connectionLost(self, reason: object = None) -> None:
         self.factory.connections.remove(self)
@@ -99,9 +106,8 @@ class PostTests(TestCase):
 
     def serve(self, answer: bytes, isDeaf: bool = False) -> ReceiverFactory:
         self.receivers = ReceiverFactory(answer, isDeaf)
-        port: Any = reactor.listenTCP(  # type: ignore[attr-defined]
-            0, self.receivers, interface="127.0.0.1"
-        )
+        listen: Any = reactor
+        port = listen.listenTCP(0, self.receivers, interface="127.0.0.1")
         self.url = b"http://127.0.0.1:%d/records" % port.getHost().port
         self.client = HTTPClient.make(reactor, None, None)
 
@@ -120,7 +126,7 @@ class PostTests(TestCase):
         while self.receivers.connections:
             for each in self.receivers.connections:
                 # Somebody who reads nothing does not see the end either.
-                each.transport.resumeProducing()  # type: ignore[union-attr]
+                each.transport.resumeProducing()
             await deferLater(reactor, 0.01)
 
     def post(self, body: bytes = b"records") -> Deferred[Response]:
@@ -196,6 +202,7 @@ class PostTests(TestCase):
             self.assertEqual(str(failed), "no answer within 0 s")
             yield Deferred.fromCoroutine(self.gone())
 
+    @slow
     @inlineCallbacks
     def test_notRead(self) -> Any:
         """
@@ -227,3 +234,56 @@ class PostTests(TestCase):
             each.cancel()
         yield gatherResults(posted, consumeErrors=True).addErrback(lambda failed: None)
         yield Deferred.fromCoroutine(self.gone())
+
+
+class SecureTests(TestCase):
+    """
+    L{HTTPClient} with receivers that break the rules of TLS.
+    """
+
+    def setUp(self) -> None:
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(path := self.mktemp())
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        ca.issue_cert("127.0.0.1").configure_cert(self.context)
+        self.patch(connection, "IDLE_TIMEOUT", 0.05)
+        self.patch(connection, "CLOSE_TIMEOUT", 0.05)
+        self.client = HTTPClient.make(
+            reactor, TLSPolicy.fromFiles(path, None, None), None
+        )
+
+    def post(self, port: int) -> Deferred[Response]:
+        return self.client.post(b"https://127.0.0.1:%d/" % port, Headers(), b"records")
+
+    @slow
+    @inlineCallbacks
+    def test_noHandshake(self) -> Any:
+        """
+        A receiver that never finishes the handshake is one that does not answer.
+        """
+        self.patch(client, "RESPONSE_TIMEOUT", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as receiver:
+            yield self.assertFailure(self.post(receiver.getsockname()[1]), TimeoutError)
+            yield deferLater(reactor, 0)
+
+    @slow
+    @inlineCallbacks
+    def test_noEnd(self) -> Any:
+        """
+        A connection ends even if the receiver does not agree to its end.
+        """
+        receiver = HostileReceiver(
+            lambda: iter([b"HTTP/1.1 204 No Content\r\n\r\n"]), context=self.context
+        )
+        self.addCleanup(receiver.end)
+        pool: Any = self.client.pool
+        answer = yield self.post(receiver.port)
+        self.assertEqual(answer.status, 204)
+        [[idle]] = pool._connections.values()
+        yield idle.abort()
+        yield self.client.close()
+        answer = yield self.post(receiver.port)
+        [[idle]] = pool._connections.values()
+        while idle.state != "CONNECTION_LOST":
+            yield deferLater(reactor, 0.01)
+        yield self.client.close()
