@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -93,7 +93,8 @@ class GuardedSink:
         self._report(failure)
 
     def _report(self, failure: Failure) -> None:
-        if not self._hasFailed:
+        # A stop whose time is over cancels the sink, which has not failed then.
+        if not self._hasFailed and not failure.check(CancelledError):
             self._hasFailed = True
             self._log.failure(
                 "{output}: the output failed; records that it loses are counted as "

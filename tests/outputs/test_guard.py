@@ -349,3 +349,18 @@ class GuardedSinkTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(guarded.flush()))
         self.assertIsNone(self.successResultOf(guarded.stop()))
         self.assertLoggedOnce()
+
+    def test_cancelled(self) -> None:
+        """
+        A sink that is not waited for any longer has not failed.
+        """
+
+        class Sink(MemorySink):
+            def flush(self) -> Deferred[None]:
+                return Deferred()
+
+        guarded = self.guarded(Sink())
+        flushed = guarded.flush()
+        flushed.cancel()
+        self.assertIsNone(self.successResultOf(flushed))
+        self.assertEqual(self.flushLoggedErrors(), [])
