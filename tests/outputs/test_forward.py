@@ -28,6 +28,7 @@ from zope.interface.verify import verifyObject
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.interfaces import IRecordSink
+from logrecv.outputs import forward
 from logrecv.outputs.context import OutputContext, StandardOutput
 from logrecv.outputs.forward import (
     MAX_CONNECT_DELAY,
@@ -275,11 +276,14 @@ class SendingTests(ForwardTestCase):
         An attempt to connect can be what ends the last write of a sink that is
         stopped.
         """
-        self.sink.start()
-        self.sink.deliver([makeRecord("a")])
+        # Within the time of a stop, whatever the jitter.
+        self.patch(forward, "FIRST_CONNECT_DELAY", STOP_TIMEOUT / 2)
+        sink = self.parse("forward:tcp:127.0.0.1:9020")
+        sink.start()
+        sink.deliver([makeRecord("a")])
         self.refuse()
         with capturedLogs() as events:
-            stopped = self.sink.stop()
+            stopped = sink.stop()
             while len(self.reactor.tcpClients) < 2:
                 self.reactor.advance(STOP_TIMEOUT / 20)
             self.assertNoResult(stopped)
