@@ -390,6 +390,8 @@ def _heads() -> Iterator[Case]:
     yield "TLS to HTTP", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(range(256))
     yield "a line of 1 MiB", b"GET /?" + b"x" * _MIB
     yield "a line of 2 MiB", b"GET /?" + b"x" * (2 * _MIB)
+    yield "a path of slashes", request(b"GET " + b"/" * _MIB)
+    yield "a path of parts", request(b"POST " + b"/%41" * (_MIB // 4))
     yield "a method of 1 MiB", b"A" * _MIB + b" / HTTP/1.1\r\n\r\n"
     for start in (
         b"GET http://elsewhere/?msg=a",

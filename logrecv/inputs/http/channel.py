@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from logrecv.inputs.http.app import viaOf
+from logrecv.inputs.http.app import PATH_SIZE, viaOf
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.intake import Intake
 from logrecv.reasons import INCOMPLETE, MALFORMED, TOO_LONG, TOO_SLOW
@@ -21,6 +21,9 @@ from logrecv.reasons import INCOMPLETE, MALFORMED, TOO_LONG, TOO_SLOW
 #: Bytes of request line and header fields beyond the record that a GET carries.
 #: HTTPHandler sends some 200; credentials and proxies add theirs.
 HEAD_SIZE: Final = 16384
+
+#: Bytes of a request line before the query: the method, the path and the version.
+_TARGET_SIZE: Final = PATH_SIZE + 32
 
 #: Header fields of one request.  HTTPHandler sends 5.
 _HEADER_FIELDS: Final = 100
@@ -38,6 +41,13 @@ class IBoundedSite(Protocol):
     intake: Intake
     maxRecord: int
     partials: PartialInputs
+
+
+def _hasLongPath(line: bytes | bytearray) -> bool:
+    """
+    Return C{True} if the path in a request line, or in its beginning, is too long.
+    """
+    return len(line) > _TARGET_SIZE and b"?" not in line[: _TARGET_SIZE + 1]
 
 
 class _State(Enum):
@@ -112,6 +122,8 @@ class BoundedChannel(HTTPChannel):
             self._buffer += data
         elif self.line_mode and not self._buffer and not self._endsLine(data):
             self._line += data
+            if self._state is _State.WAITING and _hasLongPath(self._line):
+                self.lineLengthExceeded(bytes(self._line))
         else:
             data = bytes(self._line) + data
             self._line = bytearray()
@@ -156,6 +168,9 @@ class BoundedChannel(HTTPChannel):
         if line and self._state is _State.WAITING:
             self._state = _State.REQUEST_LINE
             self.setTimeout(self.site.partials.deadline)
+        if self._state is _State.REQUEST_LINE and _hasLongPath(line):
+            self.lineLengthExceeded(line)
+            return True
         if self._state is not _State.WAITING:
             self._headSize += len(line)
         if self._state is _State.HEADERS:

@@ -70,6 +70,15 @@ class RecordResourceTests(SynchronousTestCase):
         """
         return [record.message for record in self.sink.records]
 
+    def test_longPath(self) -> None:
+        """
+        A path that is too long is refused in the site of somebody else too.
+        """
+        for method, path in [("GET", "/?msg=a"), ("POST", ""), ("PUT", "")]:
+            code, _ = self.ask(method, "/" * 9000 + path)
+            self.assertEqual(code, 414)
+        self.assertEqual(self.intake.tallies["http"].rejected, {"too-long": 3})
+
     def test_get(self) -> None:
         """
         A form record by GET is taken and answered with 204, on every path.

@@ -10,6 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from tests.inputs.http.case import SiteTestCase, form
 
@@ -27,6 +28,36 @@ class BoundedChannelTests(SiteTestCase):
         self.assertIn(b" 414 ", response)
         self.assertTrue(closed)
         self.assertEqual(self.rejected(), {"too-long": 1})
+
+    def test_longPath(self) -> None:
+        """
+        A path that is too long is answered with 414 before it is taken apart, and
+        before its line has ended.  A query may be as long as a record.
+        """
+        slashes = b"/" * 1000
+        for data in [
+            b"GET /%s?msg=a HTTP/1.1\r\n\r\n" % (slashes * 9),
+            b"POST %s HTTP/1.1\r\n" % (slashes * 9),
+            b"GET %s" % (slashes * 9),
+        ]:
+            channel, transport = self.connect()
+            for start in range(0, len(data), 1000):
+                channel.dataReceived(data[start : start + 1000])
+            self.assertTrue(transport.value().startswith(b"HTTP/1.1 414 "))
+            self.assertEqual(transport.value().count(b" 414 "), 1)
+            channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.rejected(), {"too-long": 3})
+        self.assertEqual(self.site.partials.held, 0)
+        self.site = RecordSite(self.intake, self.reactor, 20000)
+        for path in [slashes * 8, b"/"]:
+            query = b"msg=" + b"x" * 10000
+            data = b"GET %s?%s HTTP/1.1\r\nHost: x\r\n\r\n" % (path, query)
+            for step in (len(data), 999):
+                channel, transport = self.connect()
+                for start in range(0, len(data), step):
+                    channel.dataReceived(data[start : start + step])
+                self.assertIn(b" 204 ", transport.value())
+        self.assertEqual(len(self.sink.records), 4)
 
     def test_malformed(self) -> None:
         """
