@@ -5,7 +5,7 @@ HTTP connections with the limits of a receiver of records.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from twisted.internet.interfaces import ITCPTransport, ITransport
 from twisted.internet.protocol import connectionDone
@@ -14,6 +14,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from logrecv.inputs.http.app import PATH_SIZE, viaOf
+from logrecv.inputs.http.lingering import DiscardPace, Lingering
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.intake import Intake
 from logrecv.reasons import INCOMPLETE, MALFORMED, TOO_LONG, TOO_SLOW
@@ -36,11 +37,13 @@ class IBoundedSite(Protocol):
     @ivar intake: Counts rejected requests.
     @ivar maxRecord: The largest body or query taken, in bytes.
     @ivar partials: Keeps account of requests that are not complete.
+    @ivar discards: The pace at which refused clients are read.
     """
 
     intake: Intake
     maxRecord: int
     partials: PartialInputs
+    discards: DiscardPace
 
 
 def _hasLongPath(line: bytes | bytearray) -> bool:
@@ -81,6 +84,8 @@ class BoundedChannel(HTTPChannel):
     #: Bytes of whole lines of the request that has begun, and of its header fields.
     _headSize = 0
     _fieldsSize = 0
+    #: The end of the connection, when the client was refused.
+    _lingering: Lingering | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +119,8 @@ class BoundedChannel(HTTPChannel):
         Read on, and keep account of the request that is not complete.
         """
         if self._state is _State.ENDED:
+            if self._lingering is not None:
+                self._lingering.discard(data)
             return
         if self._busyReceiving:
             super().dataReceived(data)
@@ -215,8 +222,9 @@ class BoundedChannel(HTTPChannel):
         """
         Handle a request that is complete, and be ready for the next request.
         """
-        if self._state is not _State.ENDED:
-            self._state = _State.WAITING
+        if self._state is _State.ENDED:
+            return
+        self._state = _State.WAITING
         self._headSize = self._fieldsSize = 0
         self.MAX_LENGTH = self.totalHeadersSize
         # The time of the next request runs from the bytes that have come of it.
@@ -253,6 +261,8 @@ class BoundedChannel(HTTPChannel):
         """
         self.site.partials.finished(self)
         self._end(INCOMPLETE)
+        if self._lingering is not None:
+            self._lingering.stop()
         super().connectionLost(reason)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -263,30 +273,15 @@ class BoundedChannel(HTTPChannel):
             status = b"431 Request Header Fields Too Large"
         else:
             status = b"414 URI Too Long"
-        self._fail(TOO_LONG)
-        self.refuse(status, b"the request line or a header is too long\n")
-        self.loseConnection()
+        self.refuse(status, b"the request line or a header is too long\n", TOO_LONG)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        if self._state is not _State.ENDED:
-            self._fail(MALFORMED)
-            super()._respondToBadRequestAndDisconnect()
+        self.refuse(b"400 Bad Request", b"this is no HTTP request\n", MALFORMED)
 
     def _send100Continue(self) -> None:
-        if self.requests[-1].refused:
-            # This client waits with its body, and has been told to keep the body.
-            self._end(TOO_LONG)
-            self.loseConnection()
-        else:
+        # A client that was refused waits with its body, and keeps the body.
+        if self._state is not _State.ENDED:
             super()._send100Continue()
-
-    def _fail(self, reason: str) -> None:
-        """
-        End in a line that cannot be read, even if the line is the first of a request.
-        """
-        if self._state is _State.WAITING:
-            self._state = _State.REQUEST_LINE
-        self._end(reason)
 
     def _end(self, reason: str) -> None:
         """
@@ -312,12 +307,25 @@ class BoundedChannel(HTTPChannel):
         path = getattr(self, "_path", b"").partition(b"?")[0]
         self.site.intake.reject(viaOf(path), reason)
 
-    def refuse(self, status: bytes, text: bytes) -> None:
+    def refuse(self, status: bytes, text: bytes, reason: str) -> None:
         """
-        Answer before the request is complete.
+        Answer before the request is complete, and close the connection soon.
+
+        To close at once would reset the connection, and a client that is still
+        sending would never read the answer.
         """
+        if self._state is _State.ENDED:
+            return
+        if self._state is _State.WAITING:
+            # The line that cannot be read is the first of a request.
+            self._state = _State.REQUEST_LINE
+        self._end(reason)
         cast(ITransport, self.transport).write(
             b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
             % (status, len(text), text)
         )
+        cast(Any, self._networkProducer).unregisterProducer()
+        self.setTimeout(None)
+        self._lingering = Lingering(self.transport, self.site.discards)
+        self._lingering.start()

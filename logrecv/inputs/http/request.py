@@ -30,17 +30,14 @@ class IBoundedChannel(Protocol):
         @param reason: A constant of L{logrecv.reasons}.
         """
 
-    def refuse(self, status: bytes, text: bytes) -> None:
+    def refuse(self, status: bytes, text: bytes, reason: str) -> None:
         """
-        Answer before the request is complete.
+        Answer before the request is complete, count the request as rejected, and
+        close the connection soon.
 
         @param status: The status and its phrase.
-        @param text: The body.
-        """
-
-    def loseConnection(self) -> None:
-        """
-        Close the connection.
+        @param text: The body of the answer.
+        @param reason: A constant of L{logrecv.reasons}.
         """
 
 
@@ -90,9 +87,6 @@ class BoundedRequest(Request):
         Handle the request, now that all of it has come.
         """
         self._complete = True
-        if self.refused:
-            self.channel.loseConnection()
-            return
         # Request.requestReceived would take the query apart, which may be as large
         # as a record, and would take it apart at semicolons too.
         assert self.content is not None
@@ -122,11 +116,9 @@ class BoundedRequest(Request):
             self.channel.reject(reason)
 
     def _refuse(self) -> None:
-        # The body is read on and thrown away until the deadline: closing at
-        # once would reset the connection, and the client would never read why.
-        self.abandon(TOO_LONG)
         self.channel.refuse(
             b"413 Content Too Large",
             b"a request may hold %d bytes; send less at once\n"
             % (self.channel.maxRecord,),
+            TOO_LONG,
         )

@@ -12,6 +12,7 @@ from logrecv.inputs.http.app import RecordResource
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.http.channel import HEAD_SIZE, BoundedChannel
 from logrecv.inputs.http.fast import HandlerRequests
+from logrecv.inputs.http.lingering import DiscardPace
 from logrecv.inputs.http.request import BoundedRequest
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.limits.timeouts import IdleTimeouts
@@ -39,6 +40,7 @@ class RecordSite(QuietSite):
     @ivar maxRecord: The largest body or query taken, in bytes.
     @ivar idle: Closes idle connections on which only stock requests have come.
     @ivar partials: Keeps account of requests that are not complete.
+    @ivar discards: The pace at which refused clients are read.
     """
 
     protocol = BoundedChannel  # type: ignore[assignment]
@@ -69,6 +71,7 @@ class RecordSite(QuietSite):
         self._restricted = passwords is not None
         self.idle = IdleTimeouts(reactor, IDLE_TIMEOUT)
         self.partials = partials or PartialInputs(reactor)
+        self.discards = DiscardPace(reactor)
 
     def buildProtocol(self, addr: Any) -> Any:
         """

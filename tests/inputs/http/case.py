@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from logrecv.inputs.http.lingering import LINGER_TIMEOUT
 from logrecv.inputs.http.site import RecordSite
 from logrecv.intake import Intake
 from logrecv.testing import MemorySink, makeForm, makeLogRecord
@@ -57,10 +58,11 @@ class SiteTestCase(SynchronousTestCase):
         """
         Send bytes on a new connection.
 
-        @return: The response, and whether the connection was closed.
+        @return: The response, and whether the connection was closed soon after it.
         """
         channel, transport = self.connect()
         channel.dataReceived(data)
+        self.reactor.advance(LINGER_TIMEOUT)
         return transport.value(), transport.disconnecting
 
     def rejected(self, via: str = "http") -> dict[str, int]:

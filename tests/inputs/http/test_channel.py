@@ -10,9 +10,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from logrecv.inputs.http.lingering import LINGER_SIZE, LINGER_TIMEOUT
 from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from tests.inputs.http.case import SiteTestCase, form
+from tests.inputs.http.test_fast import Client
 
 
 class BoundedChannelTests(SiteTestCase):
@@ -253,6 +255,47 @@ class BoundedChannelTests(SiteTestCase):
             self.assertTrue(transport.disconnecting, beginning)
         self.assertEqual(self.rejected(), {"too-slow": 2, "too-long": 1})
         self.assertEqual(events, [])
+
+    def test_linger(self) -> None:
+        """
+        Of a client that was refused some bytes are read and thrown away, for some
+        seconds, so that the client reads why.  Then the connection is closed.
+        """
+        refused = [
+            self.post(5000),
+            b"GET /" + b"x" * 9000,
+            b"nonsense\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        ]
+        for data in refused:
+            channel, transport = self.connect()
+            channel.dataReceived(data)
+            for _ in range(LINGER_SIZE // 65536):
+                channel.dataReceived(bytes(65536))
+            self.assertFalse(transport.disconnecting, data[:60])
+            channel.dataReceived(b"x")
+            self.assertTrue(transport.disconnecting)
+            channel, transport = self.connect()
+            channel.dataReceived(data)
+            self.reactor.advance(LINGER_TIMEOUT - 1)
+            channel.dataReceived(b"x")
+            self.assertFalse(transport.disconnecting)
+            self.reactor.advance(1)
+            self.assertTrue(transport.disconnecting)
+            self.assertEqual(transport.value().count(b"HTTP/1.1"), 1)
+            self.assertEqual(self.site.partials.held, 0)
+        self.assertEqual(self.rejected(), {"too-long": 4, "malformed": 4})
+
+    def test_endOfAnswers(self) -> None:
+        """
+        A client that was refused is told at once that nothing follows the answer.
+        """
+        channel = self.site.buildChannel(None)
+        transport = Client()
+        channel.makeConnection(transport)
+        channel.dataReceived(self.post(5000))
+        self.assertTrue(transport.ended)
+        self.assertFalse(transport.disconnecting)
 
     def test_onePage(self) -> None:
         """

@@ -58,6 +58,7 @@ class Client(StringTransport, TCPConnection):
     @ivar room: How many bytes can be sent at once; L{None} if the connection is
         lost, and nobody knows yet.
     @ivar sent: The bytes that were sent.
+    @ivar ended: C{True} if the client was told that nothing follows.
     """
 
     TLS = False
@@ -67,6 +68,7 @@ class Client(StringTransport, TCPConnection):
         StringTransport.__init__(self, peerAddress=IPv4Address("TCP", "10.0.0.1", 5000))
         self.room = room
         self.sent = b""
+        self.ended = False
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """
@@ -74,6 +76,12 @@ class Client(StringTransport, TCPConnection):
         """
         if not self.connected:
             raise AttributeError("socket")
+
+    def loseWriteConnection(self) -> None:
+        """
+        End the answers.
+        """
+        self.ended = True
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         """
