@@ -59,10 +59,13 @@ _DEFAULT_CONNECTIONS: Final = 8192
 #: The largest C{--max-connections} and C{--max-connections-per-peer}.
 _MAX_CONNECTIONS: Final = 1 << 20
 
-#: The number of files that a process has open beside its connections: outputs and their
-#: rotation, listening sockets, files of libraries; and connections that are accepted
-#: only to be refused, up to 100 at a time on each port.
+#: The number of files that a process has open beside the connections of its inputs:
+#: outputs and their rotation, listening sockets, files of libraries, the console.
 _OTHER_FILES: Final = 192
+
+#: The number of connections to the console, for all its addresses together: many times
+#: as many as monitoring has.
+_CONSOLE_CONNECTIONS: Final = 64
 
 
 def _globalReactor() -> Any:
@@ -313,6 +316,14 @@ class Options(UsageOptions):
             raise exitFor(error) from None
         total, perPeer = map(self._group.portion, limits)
         return total, perPeer
+
+    def consoleConnections(self, files: int) -> int:
+        """
+        Choose how many connections to the console this process may have open.
+
+        @param files: The number of files that this process may have open.
+        """
+        return min(_CONSOLE_CONNECTIONS, max(files // 4, 2))
 
     def _checkConnections(self, files: int) -> tuple[int, int]:
         """

@@ -174,13 +174,13 @@ def makeConsoles(
         return []
     # Imports Klein too.
     from logrecv.console.app import Console
-    from logrecv.web import QuietSite
+    from logrecv.console.site import ConsoleConnections, ConsoleInput, ConsoleSite
 
-    console = Console(inputs, outputs, quarantine, batches, refresh, collectors)
-    reactor = options["reactor"]
-    site = QuietSite(console.resource(), reactor=reactor)
-    connections = Connections(site, InputTally("console"), reactor)
+    tally, reactor = InputTally("console"), options["reactor"]
+    console = Console(inputs, outputs, quarantine, batches, refresh, collectors, tally)
+    site = ConsoleSite(console.resource(), reactor, tally)
+    most = options.consoleConnections(raiseFileLimit())
+    connections = ConsoleConnections(site, reactor, most)
     return [
-        StreamInput(address.endpoint, connections, restricted=True)
-        for address in options["console"]
+        ConsoleInput(address.endpoint, connections) for address in options["console"]
     ]

@@ -75,6 +75,14 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual([a.endpoint._port for a in options["console"]], [9999])
         self.assertEqual([a.endpoint._port for a in options["tcp"]], [9020])
 
+    def test_consoleConnections(self) -> None:
+        """
+        The console has some connections, and fewer where few files may be open.
+        """
+        options = parse()
+        counts = [options.consoleConnections(files) for files in (1 << 20, 256, 64, 1)]
+        self.assertEqual(counts, [64, 64, 16, 2])
+
     def test_repeatable(self) -> None:
         """
         Inputs and outputs can be given several times.

@@ -31,7 +31,7 @@ class Console:
     The Klein app of the console::
 
         console = Console(list(intake.tallies.values()), [])
-        endpoint.listen(QuietSite(console.resource()))
+        endpoint.listen(ConsoleSite(console.resource(), reactor))
     """
 
     router: ClassVar[Klein] = Klein()
@@ -44,6 +44,7 @@ class Console:
         batches: RepeatedBatches | None = None,
         refresh: Callable[[], Deferred[str | None]] | None = None,
         collectors: Sequence[Collector] = (),
+        tally: InputTally | None = None,
     ) -> None:
         """
         @param inputs: Counts of payloads, an input each.
@@ -54,10 +55,15 @@ class Console:
         @param refresh: Brings these counts up to date, where other processes count.
             The L{Deferred} fires with a problem of these processes, or L{None}.
         @param collectors: Further sources of metrics.
+        @param tally: Counts of the connections to the console itself.
         """
         self._refresh = refresh or _upToDate
         tallies = TallyCollector(
-            inputs, outputs, quarantine or QuarantineTally(), batches or SeenBatches()
+            inputs,
+            outputs,
+            quarantine or QuarantineTally(),
+            batches or SeenBatches(),
+            tally or InputTally("console"),
         )
         self._registry = CollectorRegistry()
         for collector in (tallies, *collectors):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from attrs import define
+from attrs import define, field
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -55,12 +55,14 @@ class TallyCollector:
     @ivar outputs: Counts of records, an output each.
     @ivar quarantine: Counts of the payloads that were rejected and kept.
     @ivar batches: The count of batches that came again.
+    @ivar console: Counts of the connections to the console itself.
     """
 
     inputs: Sequence[InputTally]
     outputs: Sequence[OutputTally]
     quarantine: QuarantineTally
     batches: RepeatedBatches
+    console: InputTally = field(factory=lambda: InputTally("console"))
 
     def collect(self) -> Iterator[Metric]:
         """
@@ -103,9 +105,10 @@ class TallyCollector:
         for tally in self.inputs:
             received.add_metric([tally.via], tally.received)
             accepted.add_metric([tally.via], tally.accepted)
-            connections.add_metric([tally.via], tally.connections)
             for reason, count in tally.rejected.items():
                 rejected.add_metric([tally.via, reason], count)
+        for tally in (*self.inputs, self.console):
+            connections.add_metric([tally.via], tally.connections)
             for reason, count in tally.refused.items():
                 refused.add_metric([tally.via, reason], count)
         yield from (received, accepted, rejected, connections, refused)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any, ClassVar, cast
 
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -291,9 +292,16 @@ class _Refused(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Close the connection.
+        Close the connection, and its socket with it.  A transport would close the
+        socket in the next turn of the reactor.  Until then, the sockets of refused
+        clients could use up all files that the process may have open.
         """
-        cast(ITCPTransport, self.transport).abortConnection()
+        layer: Any = self.transport
+        layer.abortConnection()
+        while isinstance(layer, ProtocolWrapper):
+            layer = layer.transport
+        if isinstance(layer, TCPConnection):
+            layer.connectionLost(Failure(ConnectionAborted()))
 
 
 def _isHandshakeFailure(reason: Failure) -> bool:

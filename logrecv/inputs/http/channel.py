@@ -13,10 +13,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from logrecv.inputs.http.app import PATH_SIZE, viaOf
+from logrecv.inputs.http.app import PATH_SIZE
 from logrecv.inputs.http.lingering import DiscardPace, Lingering
 from logrecv.inputs.limits.partial import PartialInputs
-from logrecv.intake import Intake
 from logrecv.reasons import INCOMPLETE, MALFORMED, TOO_LONG, TOO_SLOW
 
 #: Bytes of request line and header fields beyond the record that a GET carries.
@@ -34,16 +33,22 @@ class IBoundedSite(Protocol):
     """
     The site of a connection.
 
-    @ivar intake: Counts rejected requests.
     @ivar maxRecord: The largest body or query taken, in bytes.
     @ivar partials: Keeps account of requests that are not complete.
     @ivar discards: The pace at which refused clients are read.
     """
 
-    intake: Intake
     maxRecord: int
     partials: PartialInputs
     discards: DiscardPace
+
+    def reject(self, path: bytes, reason: str) -> None:
+        """
+        Count a request that never reached the resource.
+
+        @param path: The path, as far as it is known.
+        @param reason: A constant of L{logrecv.reasons}.
+        """
 
 
 def _hasLongPath(line: bytes | bytearray) -> bool:
@@ -305,7 +310,7 @@ class BoundedChannel(HTTPChannel):
         Count a request that never reached the resource.
         """
         path = getattr(self, "_path", b"").partition(b"?")[0]
-        self.site.intake.reject(viaOf(path), reason)
+        self.site.reject(path, reason)
 
     def refuse(self, status: bytes, text: bytes, reason: str) -> None:
         """

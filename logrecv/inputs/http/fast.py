@@ -31,7 +31,7 @@ from logrecv.inputs.http.channel import IBoundedSite
 from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.peers import senderName
 from logrecv.inputs.streams import Connection
-from logrecv.intake import Backpressure
+from logrecv.intake import Backpressure, Intake
 from logrecv.reasons import INCOMPLETE
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.request import StockRequest, parseRequest
@@ -44,10 +44,12 @@ class IHandlerSite(IBoundedSite, Protocol):
     """
     The site of a connection that may take the fast path.
 
+    @ivar intake: Takes the records.
     @ivar reactor: Tells the time.
     @ivar idle: Closes idle connections.
     """
 
+    intake: Intake
     reactor: IReactorTime
     idle: IdleTimeouts
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from logrecv.inputs.http.app import RecordResource
+from logrecv.inputs.http.app import RecordResource, viaOf
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.http.channel import HEAD_SIZE, BoundedChannel
 from logrecv.inputs.http.fast import HandlerRequests
@@ -72,6 +72,12 @@ class RecordSite(QuietSite):
         self.idle = IdleTimeouts(reactor, IDLE_TIMEOUT)
         self.partials = partials or PartialInputs(reactor)
         self.discards = DiscardPace(reactor)
+
+    def reject(self, path: bytes, reason: str) -> None:
+        """
+        Count a request that never reached the resource.
+        """
+        self.intake.reject(viaOf(path), reason)
 
     def buildProtocol(self, addr: Any) -> Any:
         """
