@@ -11,6 +11,7 @@ from typing import ClassVar, Final, cast
 
 from klein import Klein
 from twisted.cred.error import LoginFailed
+from twisted.python.failure import Failure
 from twisted.web.guard import BasicCredentialFactory
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
@@ -19,7 +20,9 @@ from werkzeug.routing import BaseConverter
 
 from logrecv.dedup import isName
 from logrecv.inputs.http import page
-from logrecv.inputs.http.auth import Busy, PasswordFile
+from logrecv.inputs.http.auth import PasswordFile
+from logrecv.inputs.http.checks import Busy
+from logrecv.inputs.limits.admission import hostOf
 from logrecv.inputs.peers import peerName
 from logrecv.intake import Backpressure, Intake
 from logrecv.reasons import MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
@@ -334,7 +337,8 @@ class RecordResource(Resource):
         if self._passwords is None:
             return self._respond(request)
         try:
-            checked = self._passwords.check(*_credentials(request))
+            host = hostOf(request.getClientAddress())
+            checked = self._passwords.check(*_credentials(request), host)
         except LoginFailed:
             return self._app.refuseUser(request)
         except Busy:
@@ -342,16 +346,22 @@ class RecordResource(Resource):
         gone: list[object] = []
         cast(Request, request).notifyFinish().addBoth(gone.append)
 
-        def proceed(correct: bool) -> None:
+        def proceed(correct: bool) -> bytes:
             # A record that has come whole is taken, even if its sender has not
             # waited for the answer.
-            respond = self._respond if correct else self._app.refuseUser
-            body = respond(request)
+            return self._respond(request) if correct else self._app.refuseUser(request)
+
+        def refuse(failure: Failure) -> bytes:
+            failure.trap(Busy)
+            return self._app.refuseCheck(request)
+
+        def finish(body: bytes) -> None:
             if not gone:
                 request.write(body)
                 request.finish()
 
-        checked.addCallback(proceed).addErrback(cast(Request, request).processingFailed)
+        answered = checked.addCallbacks(proceed, refuse).addCallback(finish)
+        answered.addErrback(cast(Request, request).processingFailed)
         return NOT_DONE_YET
 
     def _respond(self, request: IRequest) -> bytes:

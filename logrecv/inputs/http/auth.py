@@ -8,13 +8,16 @@ import hmac
 import os
 import re
 from collections.abc import Callable
-from typing import ClassVar, Final
+from functools import partial
+from typing import ClassVar, Final, cast
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from logrecv.inputs.http.checks import CheckQueue
 from logrecv.interfaces import IReopenable
 
 try:
@@ -25,19 +28,10 @@ except ImportError:
 #: A line of the file, as C{htpasswd -nB} prints it.
 _LINE: Final = re.compile(rb"([^:]+):(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53})")
 
-#: The hash that a password of an unknown user is checked against, so that the check
-#: takes as long as that of a known user.
-_NOBODY: Final = b"$2b$12$" + b"." * 53
-
-#: Passwords that may wait to be checked.  A check takes a good part of a second
-#: of one core by design; a client with the right password needs one check.
-WAITING_CHECKS: Final = 32
-
-
-class Busy(Exception):
-    """
-    Too many passwords wait to be checked.
-    """
+#: The costs that a hash may have: the exponent of the number of its rounds.  bcrypt
+#: knows none below 4, and a check of cost 15 takes two seconds, in which no other
+#: password is checked.
+_COSTS: Final = range(4, 16)
 
 
 @implementer(IReopenable)
@@ -63,9 +57,9 @@ class PasswordFile:
     #: that a client that sends record after record is checked slowly once.
     _proofs: dict[bytes, bytes] = field(factory=dict, init=False)
     _secret: bytes = field(factory=lambda: os.urandom(32), init=False)
-    _oneByOne: DeferredSemaphore = field(
-        factory=lambda: DeferredSemaphore(1), init=False
-    )
+    #: The proofs that are being checked, and who waits for the result of the first.
+    _underWay: dict[bytes, list[Deferred[bool]]] = field(factory=dict, init=False)
+    _checks: CheckQueue = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """
@@ -74,46 +68,73 @@ class PasswordFile:
         @raise ValueError: The file cannot be used.
         """
         self._hashes = self._read()
+        self._checks = CheckQueue(self.inThread)
 
     def reopen(self) -> None:
         """
         Read the file again.  A file that cannot be used is logged, and the users
         stay as they were.
         """
+        before = self._hashes
         try:
             self._hashes = self._read()
         except ValueError as error:
             self._log.error("{path}: {error}", path=self.path, error=error)
-        self._proofs.clear()
+        for user in list(self._proofs):
+            if self._hashes.get(user) != before[user]:
+                del self._proofs[user]
 
-    def check(self, user: bytes, password: bytes) -> Deferred[bool]:
+    def check(
+        self, user: bytes, password: bytes, host: str | None = None
+    ) -> Deferred[bool]:
         """
         Check a password.
 
-        @return: Fires with C{True} if the password is that of the user.
-        @raise Busy: Too many passwords wait to be checked.
+        @param host: The host of the client, which waits for the checks of this host.
+        @return: As L{CheckQueue.run}, with C{True} if the password is that of the user.
+        @raise logrecv.inputs.http.checks.Busy: As L{CheckQueue.run}.
         """
         proof = hmac.digest(self._secret, user + b"\0" + password, "sha256")
         if hmac.compare_digest(self._proofs.get(user, b""), proof):
             return succeed(True)
-        if len(self._oneByOne.waiting) >= WAITING_CHECKS:
-            raise Busy
-        hashed = self._hashes.get(user, _NOBODY)
+        if proof in self._underWay:
+            # Many processes of a host may send their first records at the same time.
+            result: Deferred[bool] = Deferred()
+            self._underWay[proof].append(result)
+            return result
+        hashed = self._hashes.get(user)
+        check = partial(self._matches, password, hashed or self._decoy(user))
+        checked = self._checks.run(host, check)
+        followers = self._underWay[proof] = []
 
-        def matches() -> bool:
-            try:
-                return bcrypt.checkpw(password, hashed) and hashed is not _NOBODY
-            except ValueError:
-                return False  # Longer than bcrypt takes.
-
-        def remember(correct: bool) -> bool:
+        def finished(outcome: bool | Failure) -> bool | Failure:
+            del self._underWay[proof]
+            if outcome is True and hashed is None:
+                outcome = False
             # Unless the file has been read again meanwhile.
-            if correct and self._hashes.get(user) == hashed:
+            if outcome is True and self._hashes.get(user) == hashed:
                 self._proofs[user] = proof
-            return correct
+            for each in followers:
+                each.callback(outcome)
+            return outcome
 
-        checked: Deferred[bool] = self._oneByOne.run(self.inThread, matches)
-        return checked.addCallback(remember)
+        return cast("Deferred[bool]", checked.addBoth(finished))
+
+    def _decoy(self, user: bytes) -> bytes:
+        """
+        Choose the hash that the password of an unknown user is checked against: that of
+        a user, always of the same one, so that the time tells nothing of who is known.
+        """
+        hashes = list(self._hashes.values())
+        digest = hmac.digest(self._secret, user, "sha256")
+        return hashes[int.from_bytes(digest, "big") % len(hashes)]
+
+    @staticmethod
+    def _matches(password: bytes, hashed: bytes) -> bool:
+        try:
+            return bcrypt.checkpw(password, hashed)
+        except ValueError:
+            return False  # Longer than bcrypt takes.
 
     def _read(self) -> dict[bytes, bytes]:
         """
@@ -137,6 +158,12 @@ class PasswordFile:
                 raise ValueError(
                     f"line {number} is not NAME:HASH with a bcrypt hash, "
                     "as htpasswd -nB NAME prints it"
+                )
+            if int(match[2][4:6]) not in _COSTS:
+                raise ValueError(
+                    f"line {number} has a bcrypt hash of cost {int(match[2][4:6])}; "
+                    f"the cost must be from {_COSTS[0]} to {_COSTS[-1]}, as of "
+                    "htpasswd -nB -C 10 NAME"
                 )
             hashes[match[1]] = match[2]
         if not hashes:

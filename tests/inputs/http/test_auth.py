@@ -21,18 +21,19 @@ from zope.interface.verify import verifyObject
 
 from logrecv.inputs.http import auth as passwords
 from logrecv.inputs.http.app import RecordResource
-from logrecv.inputs.http.auth import WAITING_CHECKS, Busy, PasswordFile
+from logrecv.inputs.http.auth import PasswordFile
+from logrecv.inputs.http.checks import HOST_CHECKS, Busy
 from logrecv.intake import Intake
 from logrecv.interfaces import IReopenable
 from logrecv.testing import MemorySink, makeForm
 from tests.selection import slow
 
 
-def line(user: str, password: str) -> str:
+def line(user: str, password: str, cost: int = 4) -> str:
     """
     Make a line of the file.
     """
-    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
     return f"{user}:{hashed}\n"
 
 
@@ -113,15 +114,56 @@ class PasswordFileTests(PasswordTestCase):
 
     def test_busy(self) -> None:
         """
-        Only so many passwords wait: a flood of wrong ones does not pile up, and
-        a user who has been checked before does not wait behind the flood.
+        Only so many passwords wait for a host: a flood of wrong ones does not pile
+        up, and a user who has been checked before does not wait behind the flood.
         """
         self.check(b"alice", b"s3cret")
         self.immediately = False
-        for _ in range(WAITING_CHECKS + 1):
-            self.file.check(b"alice", b"wrong")
+        for number in range(HOST_CHECKS + 1):
+            self.file.check(b"alice", b"%d" % number)
         self.assertRaises(Busy, self.file.check, b"alice", b"wrong")
         self.assertTrue(self.check(b"alice", b"s3cret"))
+
+    def test_together(self) -> None:
+        """
+        A password that comes many times at once is checked once.
+        """
+        self.immediately = False
+        checked = [self.file.check(b"alice", b"s3cret") for _ in range(100)]
+        wrong = [self.file.check(b"alice", b"wrong") for _ in range(100)]
+        for check, result in self.checks:
+            result.callback(check())
+        self.assertEqual(len(self.checks), 2)
+        self.assertEqual({self.successResultOf(each) for each in checked}, {True})
+        self.assertEqual({self.successResultOf(each) for each in wrong}, {False})
+
+    def test_costs(self) -> None:
+        """
+        A password of a user who is not known is checked against the hash of a user who
+        is, so that it takes as long.
+        """
+        costs: list[bytes] = []
+        checkpw = bcrypt.checkpw
+
+        def check(password: bytes, hashed: bytes) -> bool:
+            costs.append(hashed[4:6])
+            return checkpw(password, hashed)
+
+        self.patch(passwords.bcrypt, "checkpw", check)
+        self.write(line("alice", "s3cret") + line("bob", "s3cret", 5))
+        self.file.reopen()
+        for user in [b"alice", b"bob"]:
+            self.check(user, b"wrong")
+        self.assertEqual(costs, [b"04", b"05"])
+        costs.clear()
+        for number in range(40):
+            self.assertFalse(self.check(b"user %d" % number, b"s3cret"))
+        self.assertEqual(set(costs), {b"04", b"05"})
+        first = list(costs)
+        costs.clear()
+        for number in range(40):
+            self.check(b"user %d" % number, b"another")
+        self.assertEqual(costs, first)
 
     def test_reopen(self) -> None:
         """
@@ -138,6 +180,31 @@ class PasswordFileTests(PasswordTestCase):
         self.file.reopen()
         self.assertTrue(self.check(b"alice", b"new"))
 
+    def test_remembered(self) -> None:
+        """
+        A user whose hash stays the same when the file is read again need not be checked
+        again; a user whose hash changes or goes is.
+        """
+        stays, changes = line("alice", "s3cret"), line("bob", "b:ob")
+        self.write(stays + changes + line("carol", "c"))
+        self.file.reopen()
+        for user, password in [
+            (b"alice", b"s3cret"),
+            (b"bob", b"b:ob"),
+            (b"carol", b"c"),
+        ]:
+            self.assertTrue(self.check(user, password))
+        self.checks.clear()
+        self.write(line("bob", "b:ob") + stays)
+        self.file.reopen()
+        self.write("nonsense")
+        self.file.reopen()
+        self.assertTrue(self.check(b"alice", b"s3cret"))
+        self.assertEqual(self.checks, [])
+        self.assertTrue(self.check(b"bob", b"b:ob"))
+        self.assertFalse(self.check(b"carol", b"c"))
+        self.assertEqual(len(self.checks), 2)
+
     def test_errors(self) -> None:
         """
         A file that cannot be used is refused in one line, without its secrets.
@@ -146,6 +213,11 @@ class PasswordFileTests(PasswordTestCase):
             ("alice:secret\n", "line 1"),
             (line("a", "b") + "bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "line 2"),
             ("# nobody\n", "no user"),
+            (
+                line("a", "b").replace("$04$", "$31$"),
+                "cost 31; the cost must be from 4",
+            ),
+            (line("a", "b").replace("$04$", "$03$"), "cost 3;"),
         ]:
             self.write(text)
             error = self.assertRaises(
@@ -232,10 +304,22 @@ class ResourceTests(PasswordTestCase):
         Where too many passwords wait, the request is answered with 503.
         """
         self.immediately = False
-        for _ in range(WAITING_CHECKS + 1):
-            self.request(self.basic("alice", "wrong"))
+        for number in range(HOST_CHECKS + 1):
+            self.request(self.basic("alice", str(number)))
         response = self.successResultOf(self.request(self.basic("alice", "x")))
         self.assertEqual(response.code, 503)
+        self.assertEqual(self.intake.tallies["http"].rejected, {"overload": 1})
+
+    def test_madeRoom(self) -> None:
+        """
+        A request whose check has to make room is answered with 503, too.
+        """
+        self.immediately = False
+        pending = self.request(self.basic("alice", "s3cret"))
+        [(_, result)] = self.checks
+        result.errback(Busy())
+        self.treq.flush()
+        self.assertEqual(self.successResultOf(pending).code, 503)
         self.assertEqual(self.intake.tallies["http"].rejected, {"overload": 1})
 
     def test_gone(self) -> None:
