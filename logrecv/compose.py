@@ -17,7 +17,7 @@ from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.descriptions import Description, DescriptionError
 from logrecv.inputs.datagrams import DatagramInput, UDPAddress, UnixAddress
-from logrecv.inputs.http.app import RecordResource
+from logrecv.inputs.http.resource import RecordResource
 from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.listening import StreamInput
 from logrecv.inputs.streams import Connections

@@ -34,7 +34,7 @@ from logrecv.quarantine.null import NullQuarantine
 from logrecv.quarantine.segments import Segments
 from logrecv.quarantine.service import Quarantine
 from logrecv.threads import ThreadExecutor
-from logrecv.usage import exitFor, numberUpTo, parseValue
+from logrecv.usage import exitFor, hostName, numberUpTo, parseValue
 
 _T = TypeVar("_T")
 
@@ -93,6 +93,7 @@ class Options(UsageOptions):
       - C{"workers"}: the number of worker processes.
       - C{"maxRecord"}: the size of the largest record taken, in bytes.
       - C{"drainSeconds"}: the time that a stop may take, in seconds.
+      - C{"consoleNames"}: the further names of the console.
       - C{"networks"}: the networks that clients must be in; empty for any client.
       - C{"tcp"}, C{"http"}, C{"console"}: lists of
         L{StreamAddress<logrecv.inputs.endpoints.StreamAddress>}.
@@ -161,7 +162,16 @@ class Options(UsageOptions):
         self.arguments: list[str] = []
         self.directory = ""
         self._given: dict[str, list[str]] = {
-            name: [] for name in ("tcp", "udp", "http", "output", "console", "allow")
+            name: []
+            for name in (
+                "tcp",
+                "udp",
+                "http",
+                "output",
+                "console",
+                "allow",
+                "console-name",
+            )
         }
 
     def opt_tcp(self, description: str) -> None:
@@ -196,6 +206,13 @@ class Options(UsageOptions):
         Serve /healthz and /metrics on a stream server endpoint.
         """
         self._given["console"].append(description)
+
+    def opt_console_name(self, name: str) -> None:
+        """
+        Answer requests to the console by this name, too, such as logs.example.
+        Repeatable.
+        """
+        self._given["console-name"].append(name)
 
     def opt_allow(self, cidr: str) -> None:
         """
@@ -247,6 +264,7 @@ class Options(UsageOptions):
         self["maxRecord"] = self._number("max-record", _MAX_RECORD_SIZE)
         self["drainSeconds"] = float(self._number("drain", _MAX_DRAIN_TIMEOUT))
         self["networks"] = self.parseEach("allow", network)
+        self["consoleNames"] = self.parseEach("console-name", hostName)
         self._checkConnections(fileLimit())
         self["passwords"] = self._parsePasswords()
         for option in ("tcp", "http", "console"):

@@ -41,13 +41,20 @@ NOT_ALLOWED: Final = "not-allowed"
 #: The request has no valid user and password.
 UNAUTHORIZED: Final = "unauthorized"
 
-# -- connections that are refused: C{logrecv_refused_total}; NOT_ALLOWED too --
+#: A page of another site has made a browser send the request.
+CROSS_SITE: Final = "cross-site"
+
+# -- connections that are refused: C{logrecv_refused_total}; NOT_ALLOWED too, and for
+# -- the console CROSS_SITE and the reasons of requests that cannot be read --
 
 #: C{--max-connections} are open.
 TOO_MANY: Final = "too-many"
 
 #: C{--max-connections-per-peer} are open from the same host.
 TOO_MANY_FROM_PEER: Final = "too-many-from-peer"
+
+#: The request to the console is for a name that is not the console's.
+UNKNOWN_NAME: Final = "unknown-name"
 
 #: The TLS handshake failed, or did not end within the time limit.
 HANDSHAKE: Final = "handshake"

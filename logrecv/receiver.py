@@ -177,7 +177,16 @@ def makeConsoles(
     from logrecv.console.site import ConsoleConnections, ConsoleInput, ConsoleSite
 
     tally, reactor = InputTally("console"), options["reactor"]
-    console = Console(inputs, outputs, quarantine, batches, refresh, collectors, tally)
+    console = Console(
+        inputs,
+        outputs,
+        quarantine,
+        batches,
+        refresh,
+        collectors,
+        tally,
+        options["consoleNames"],
+    )
     site = ConsoleSite(console.resource(), reactor, tally)
     most = options.consoleConnections(raiseFileLimit())
     connections = ConsoleConnections(site, reactor, most)

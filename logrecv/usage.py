@@ -4,6 +4,7 @@ Errors of the command line, which end the program.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -49,3 +50,14 @@ def exitFor(error: UsageError) -> SystemExit:
     """
     line = " ".join(str(error).split())
     return SystemExit(f"logrecv: {line}")
+
+
+def hostName(text: str) -> str:
+    """
+    Parse the name of a host, and return it in lower case.
+
+    @raise ValueError: The text is no such name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", text):
+        raise ValueError("is no name of a host; write logs.example, without a port")
+    return text.lower()

@@ -9,11 +9,17 @@ from typing import Final
 
 from twisted.web.http import Request
 from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 #: The answer to a Host header that names no host.
 BAD_HOST: Final = "the Host header is no name of a host"
+
+#: The values of C{Sec-Fetch-Site} for pages of the same origin, and for a person who
+#: has typed the address.
+_OWN_SITES: Final = (b"same-origin", b"none")
+
+#: The port of each scheme, which an origin leaves out.
+_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 def answer(request: IRequest, code: int, text: str) -> bytes:
@@ -44,38 +50,37 @@ def hasHostName(request: IRequest) -> bool:
     return True
 
 
-class HostGuard(Resource):
+def isForeign(request: IRequest) -> bool:
     """
-    A guard in front of a Klein app, which logs a traceback for a Host header that
-    names no host and for a path that is no text, and has no answer for a client of a
-    UNIX socket that sends no Host header::
+    Return C{True} if a page of another site has made a browser send a request.
 
-        site = Site(HostGuard(app.resource()))
+    Browsers say so in C{Sec-Fetch-Site}, which no page can set, wherever the connection
+    is encrypted or stays on the machine.  Otherwise, and from older browsers, C{Origin}
+    comes with every POST, and with a GET that a script sends.
     """
+    headers = request.requestHeaders
+    sites = headers.getRawHeaders(b"sec-fetch-site")
+    if sites:
+        return any(site.strip().lower() not in _OWN_SITES for site in sites)
+    return any(
+        not isOwnOrigin(request, origin)
+        for origin in headers.getRawHeaders(b"origin", [])
+    )
 
-    isLeaf = True
 
-    def __init__(self, app: IResource) -> None:
-        """
-        @param app: The resource of the Klein app.
-        """
-        super().__init__()
-        self._app = app
+def isOwnOrigin(request: IRequest, url: bytes) -> bool:
+    """
+    Return C{True} if the origin of a URL is the host that a request was sent to.
 
-    def render(self, request: IRequest) -> bytes | int:
-        """
-        Answer a request as the app does, if the app can read its Host and path.
-        """
-        if not hasHostName(request):
-            return answer(request, 400, BAD_HOST)
-        if request.getHeader(b"host") is None:
-            request.requestHeaders.setRawHeaders(b"host", [b"localhost"])
-        try:
-            b"/".join([*request.prepath, *request.postpath]).decode("utf-8")
-        except UnicodeError:
-            return answer(request, 404, "nothing has a path that is no UTF-8 text")
-        result: bytes | int = self._app.render(request)
-        return result
+    The schemes may differ: a proxy in front may end TLS.
+
+    @param url: The URL, or an origin.
+    """
+    scheme, _, rest = url.strip().lower().partition(b"://")
+    host = (request.getHeader(b"host") or b"").strip().lower()
+    if not host or scheme not in _PORTS:
+        return False
+    return rest.partition(b"/")[0] == host.removesuffix(_PORTS[scheme])
 
 
 class QuietSite(Site):
@@ -85,6 +90,7 @@ class QuietSite(Site):
     The URL of an C{HTTPHandler} request is its record, and a console that is asked
     every few seconds would drown the log that people read::
 
+        >>> from twisted.web.resource import Resource
         >>> site = QuietSite(Resource())
     """
 

@@ -75,6 +75,17 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual([a.endpoint._port for a in options["console"]], [9999])
         self.assertEqual([a.endpoint._port for a in options["tcp"]], [9020])
 
+    def test_consoleNames(self) -> None:
+        """
+        The names of the console are given one by one, without ports.
+        """
+        options = parse("--console-name", "Logs.Example", "--console-name", "logs")
+        self.assertEqual(options["consoleNames"], ["logs.example", "logs"])
+        for name in ["logs:9023", "http://logs", "", "-x", "*.example"]:
+            error = self.assertRaises(SystemExit, parse, f"--console-name={name}")
+            self.assertIn("--console-name", str(error))
+            self.assertIn("without a port", str(error))
+
     def test_consoleConnections(self) -> None:
         """
         The console has some connections, and fewer where few files may be open.

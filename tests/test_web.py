@@ -14,7 +14,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.test.requesthelper import DummyRequest
 
-from logrecv.web import HostGuard, QuietSite, answer, hasHostName
+from logrecv.web import QuietSite, answer, hasHostName, isForeign
 
 
 class Answering(Resource):
@@ -60,7 +60,7 @@ class AnswerTests(SynchronousTestCase):
 
 class HostTests(SynchronousTestCase):
     """
-    Tests for L{hasHostName} and L{HostGuard}.
+    Tests for L{hasHostName}.
     """
 
     def test_names(self) -> None:
@@ -87,17 +87,60 @@ class HostTests(SynchronousTestCase):
                 request.getRequestHostname = lambda name=name: name
             self.assertEqual(hasHostName(request), expected, host)
 
-    def test_guard(self) -> None:
+
+class OriginTests(SynchronousTestCase):
+    """
+    Tests for L{isForeign} and L{isOwnOrigin}.
+    """
+
+    def request(self, **headers: bytes) -> DummyRequest:
         """
-        The app behind a guard is asked for a host that has a name, and not for
-        others.
+        Make a request with headers.
         """
-        treq = StubTreq(HostGuard(Answering()))
-        for host, code in [("logs", 418), ("a..b", 400)]:
-            response = self.successResultOf(
-                treq.get("http://localhost/", headers={"host": host})
-            )
-            self.assertEqual(response.code, code)
+        request = DummyRequest([b""])
+        for name, value in headers.items():
+            header = name.replace("_", "-").encode()
+            request.requestHeaders.setRawHeaders(header, value.split(b"|"))
+        return request
+
+    def test_sites(self) -> None:
+        """
+        A browser that names the site of the page is believed.
+        """
+        for site, expected in [
+            (b"none", False),
+            (b"Same-Origin", False),
+            (b"same-site", True),
+            (b"cross-site", True),
+            (b"", True),
+            (b"none|cross-site", True),
+        ]:
+            request = self.request(sec_fetch_site=site, origin=b"http://x", host=b"y")
+            self.assertIs(isForeign(request), expected, site)
+
+    def test_origins(self) -> None:
+        """
+        Otherwise the origin has to be the host that the request was sent to.
+        """
+        self.assertFalse(isForeign(self.request(host=b"logs")))
+        for origin, host, expected in [
+            (b"http://logs", b"logs", False),
+            (b"https://logs", b"logs:443", False),
+            (b"http://logs", b"LOGS:80", False),
+            (b"http://logs:9022", b"logs:9022", False),
+            (b"http://[::1]:9022", b"[::1]:9022", False),
+            (b"http://logs", b"logs:9022", True),
+            (b"http://logs:9022", b"logs", True),
+            (b"http://logs.example", b"logs", True),
+            (b"http://logs", b"", True),
+            (b"null", b"null", True),
+            (b"", b"logs", True),
+            (b"logs", b"logs", True),
+            (b"file://logs", b"logs", True),
+            (b"http://logs|http://x", b"logs", True),
+        ]:
+            request = self.request(origin=origin, host=host)
+            self.assertIs(isForeign(request), expected, (origin, host))
 
 
 class QuietSiteTests(SynchronousTestCase):

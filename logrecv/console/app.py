@@ -4,7 +4,7 @@ The console: the health and the metrics of the service, for monitoring.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar
 
 from klein import Klein
@@ -16,10 +16,11 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
+from logrecv.console.guard import ConsoleGuard
 from logrecv.console.metrics import Collector, RepeatedBatches, TallyCollector
 from logrecv.counters import InputTally, OutputTally, QuarantineTally
 from logrecv.dedup import SeenBatches
-from logrecv.web import HostGuard, answer
+from logrecv.web import answer
 
 
 def _upToDate() -> Deferred[str | None]:
@@ -45,6 +46,7 @@ class Console:
         refresh: Callable[[], Deferred[str | None]] | None = None,
         collectors: Sequence[Collector] = (),
         tally: InputTally | None = None,
+        names: Collection[str] = (),
     ) -> None:
         """
         @param inputs: Counts of payloads, an input each.
@@ -56,14 +58,17 @@ class Console:
             The L{Deferred} fires with a problem of these processes, or L{None}.
         @param collectors: Further sources of metrics.
         @param tally: Counts of the connections to the console itself.
+        @param names: Names of the console: see L{ConsoleGuard}.
         """
         self._refresh = refresh or _upToDate
+        self._names = names
+        self._tally = tally or InputTally("console")
         tallies = TallyCollector(
             inputs,
             outputs,
             quarantine or QuarantineTally(),
             batches or SeenBatches(),
-            tally or InputTally("console"),
+            self._tally,
         )
         self._registry = CollectorRegistry()
         for collector in (tallies, *collectors):
@@ -74,7 +79,7 @@ class Console:
         """
         Make the resource of the console, which can be the root of a site.
         """
-        return HostGuard(self.router.resource())
+        return ConsoleGuard(self.router.resource(), self._names, self._tally)
 
     @router.route("/healthz", methods=["GET", "HEAD"])
     async def health(self, request: IRequest) -> bytes:

@@ -10,7 +10,6 @@ import socket
 import time
 
 from tests.e2e.programs import Service, script
-from tests.hostile import cases
 from tests.hostile.test_connections import ConnectionsTestCase, connect
 from tests.hostile.witness import Prober
 
@@ -117,7 +116,8 @@ class ConsoleTests(ConnectionsTestCase):
             (b"Content-Length: 0", b" 405 "),
         ]:
             with connect(service.port("console")) as client:
-                client.sendall(cases.request(b"POST /metrics", head))
+                head = b"POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n\r\n" % head
+                client.sendall(head)
                 if code == b" 413 ":
                     client.sendall(b"186a0\r\n" + bytes(100_000) + b"\r\n")
                 client.settimeout(30)

@@ -7,26 +7,18 @@ lose its records and never notice.  JSON is taken under C{/records}.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 from klein import Klein
-from twisted.cred.error import LoginFailed
-from twisted.python.failure import Failure
-from twisted.web.guard import BasicCredentialFactory
 from twisted.web.iweb import IRequest
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request
 from werkzeug.routing import BaseConverter
 
 from logrecv.dedup import isName
 from logrecv.inputs.http import page
-from logrecv.inputs.http.auth import PasswordFile
-from logrecv.inputs.http.checks import Busy
-from logrecv.inputs.limits.admission import hostOf
 from logrecv.inputs.peers import peerName
 from logrecv.intake import Backpressure, Intake
-from logrecv.reasons import MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
-from logrecv.web import BAD_HOST, answer, hasHostName
+from logrecv.reasons import CROSS_SITE, MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
+from logrecv.web import BAD_HOST, answer, hasHostName, isForeign, isOwnOrigin
 from logrecv.wire.errors import WireError
 
 _FORM: Final = b"application/x-www-form-urlencoded"
@@ -42,7 +34,10 @@ _JSON: Final = (
     b"text/plain",
 )
 
-_REALM: Final = b"logrecv"
+REALM: Final = b"logrecv"
+
+#: The beginning of C{User-Agent} in all browsers.
+_BROWSER: Final = b"Mozilla/"
 
 #: The longest path, in bytes.  To take a path of a megabyte apart at its slashes takes
 #: a quarter of a second and 150 MiB; the path of a handler has some ten bytes.
@@ -80,6 +75,24 @@ def _peer(request: IRequest) -> str:
     return peerName(request.getClientAddress(), request.getHost())
 
 
+def isFromPage(request: IRequest) -> bool:
+    """
+    Return C{True} if a page of another site has made a browser send a record, or may
+    have.
+    """
+    if request.method != b"POST" and not _query(request):
+        return False
+    if isForeign(request):
+        return True
+    # For the image of a page, some browsers say neither Sec-Fetch-Site nor Origin.
+    agent = request.getHeader(b"user-agent") or b""
+    if request.method == b"POST" or not agent.startswith(_BROWSER):
+        return False
+    page = request.getHeader(b"referer") or b""
+    isSaid = request.requestHeaders.hasHeader(b"sec-fetch-site")
+    return not (isSaid or isOwnOrigin(request, page))
+
+
 def _refuseNow(request: IRequest, error: Backpressure) -> bytes:
     request.setHeader(b"retry-after", b"1")
     return answer(request, 503, str(error))
@@ -88,20 +101,6 @@ def _refuseNow(request: IRequest, error: Backpressure) -> bytes:
 def _notAllowed(request: IRequest, allowed: bytes) -> bytes:
     request.setHeader(b"allow", allowed)
     return answer(request, 405, f"the method must be {allowed.decode('ascii')}")
-
-
-def _credentials(request: IRequest) -> tuple[bytes, bytes]:
-    """
-    Read the user and the password of a request.
-
-    @raise LoginFailed: There are none.
-    """
-    header = request.getHeader(b"authorization") or b""
-    scheme, _, encoded = header.partition(b" ")
-    if scheme.lower() != b"basic":
-        raise LoginFailed("no Basic credentials")
-    given = BasicCredentialFactory(_REALM).decode(encoded, request)
-    return given.username, given.password
 
 
 class _AnyPath(BaseConverter):
@@ -221,12 +220,19 @@ class RecordApp:
         self._intake.reject(_via(request), TOO_LONG)
         return answer(request, 414, f"a path may have {PATH_SIZE} bytes")
 
+    def refusePage(self, request: IRequest) -> bytes:
+        """
+        Refuse a record that a page of another site has sent.
+        """
+        self._intake.reject(_via(request), CROSS_SITE)
+        return answer(request, 403, "pages of other sites cannot send records")
+
     def refuseUser(self, request: IRequest) -> bytes:
         """
         Refuse a request without the password of a user.
         """
         self._intake.reject(_via(request), UNAUTHORIZED)
-        request.setHeader(b"www-authenticate", b'Basic realm="%s"' % (_REALM,))
+        request.setHeader(b"www-authenticate", b'Basic realm="%s"' % (REALM,))
         return answer(request, 401, "a user and password are needed")
 
     def refuseCheck(self, request: IRequest) -> bytes:
@@ -286,90 +292,3 @@ class RecordApp:
         self._intake.reject(via, TOO_LONG)
         text = f"a request may hold {self._maxRecord} bytes; send less at once"
         return answer(request, 413, text)
-
-
-class RecordResource(Resource):
-    """
-    The HTTP input as a resource, which can be mounted anywhere in a site.
-
-    Below, forms are taken at C{/logs} and all paths under it, and JSON at
-    C{/logs/records}::
-
-        >>> from twisted.internet import reactor
-        >>> from twisted.web.server import Site
-        >>> from logrecv.testing import MemorySink
-        >>> root = Resource()
-        >>> root.putChild(b"logs", RecordResource(Intake(MemorySink(), reactor)))
-        >>> site = Site(root, parsePOSTFormSubmission=False)
-
-    L{twisted.web.server.Site} reads a body of any length before it asks a resource;
-    L{logrecv.inputs.http.site.RecordSite} does not.
-    """
-
-    isLeaf = True
-
-    def __init__(
-        self,
-        intake: Intake,
-        maxRecord: int = 1048576,
-        passwords: PasswordFile | None = None,
-    ) -> None:
-        """
-        @param intake: Takes the records.
-        @param maxRecord: The largest body or query taken, in bytes.
-        @param passwords: The users who may send; L{None} for everybody.
-        """
-        super().__init__()
-        self._app = RecordApp(intake, maxRecord)
-        self._passwords = passwords
-        self._router = self._app.router
-        # C{Klein.resource()} binds the routes to the Host of each request, handles
-        # each in several Deferreds, and cancels these when the client goes away.
-        # Here the routes depend on no host, and handlers answer at once.
-        self._routes = self._router.url_map.bind("localhost")
-
-    def render(self, request: IRequest) -> bytes | int:
-        """
-        Answer a request, when its password has been checked.
-        """
-        if len(cast(Request, request).path) > PATH_SIZE:
-            return self._app.refusePath(request)
-        if self._passwords is None:
-            return self._respond(request)
-        try:
-            host = hostOf(request.getClientAddress())
-            checked = self._passwords.check(*_credentials(request), host)
-        except LoginFailed:
-            return self._app.refuseUser(request)
-        except Busy:
-            return self._app.refuseCheck(request)
-        gone: list[object] = []
-        cast(Request, request).notifyFinish().addBoth(gone.append)
-
-        def proceed(correct: bool) -> bytes:
-            # A record that has come whole is taken, even if its sender has not
-            # waited for the answer.
-            return self._respond(request) if correct else self._app.refuseUser(request)
-
-        def refuse(failure: Failure) -> bytes:
-            failure.trap(Busy)
-            return self._app.refuseCheck(request)
-
-        def finish(body: bytes) -> None:
-            if not gone:
-                request.write(body)
-                request.finish()
-
-        answered = checked.addCallbacks(proceed, refuse).addCallback(finish)
-        answered.addErrback(cast(Request, request).processingFailed)
-        return NOT_DONE_YET
-
-    def _respond(self, request: IRequest) -> bytes:
-        """
-        Answer a request as the handler of its route does.
-        """
-        # No route depends on a path that is no text.
-        path = b"/".join(request.postpath).decode("utf-8", "replace")
-        method = request.method.decode("latin-1")
-        endpoint, values = self._routes.match(f"/{path}", method)
-        return cast(bytes, self._router.execute_endpoint(endpoint, request, **values))

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from logrecv.inputs.http.app import RecordResource, viaOf
+from logrecv.inputs.http.app import viaOf
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.http.channel import HEAD_SIZE, BoundedChannel
 from logrecv.inputs.http.fast import HandlerRequests
 from logrecv.inputs.http.lingering import DiscardPace
 from logrecv.inputs.http.request import BoundedRequest
+from logrecv.inputs.http.resource import RecordResource
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.intake import Intake

@@ -1,5 +1,5 @@
 """
-Tests for L{logrecv.inputs.http.app}.
+Tests for L{logrecv.inputs.http.app} and L{logrecv.inputs.http.resource}.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from logrecv.inputs.http import app
-from logrecv.inputs.http.app import RecordResource
+from logrecv.inputs.http import resource
+from logrecv.inputs.http.resource import RecordResource
 from logrecv.intake import Intake
 from logrecv.testing import BackpressureSink, MemorySink
 from tests.inputs.http.case import form
@@ -69,6 +69,63 @@ class RecordResourceTests(SynchronousTestCase):
         The messages that were received.
         """
         return [record.message for record in self.sink.records]
+
+    def test_pages(self) -> None:
+        """
+        A record that a page of another site has made a browser send is refused, by GET
+        and by POST, on every path.
+        """
+        browser = {"user-agent": "Mozilla/5.0 (X11)"}
+        pages: list[dict[str, str]] = [
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+            {"origin": "http://elsewhere.example"},
+            {"origin": "null"},
+            {"origin": "http://localhost:8000", **browser},
+            {"sec-fetch-site": "cross-site", "origin": "http://localhost"},
+        ]
+        for headers in pages:
+            for method, path, body, kind in [
+                ("GET", "/log?msg=a", "", {}),
+                ("POST", "/log", "msg=a", FORM),
+                ("POST", "/records", '{"msg": "a"}', {"content-type": "text/plain"}),
+            ]:
+                code, text = self.ask(method, path, body, {**headers, **kind})
+                self.assertEqual((code, text.count("\n")), (403, 1), headers)
+        self.assertEqual(self.sink.records, [])
+        self.assertEqual(self.intake.tallies["http"].rejected, {"cross-site": 12})
+        self.assertEqual(self.intake.tallies["json"].rejected, {"cross-site": 6})
+
+    def test_images(self) -> None:
+        """
+        A browser that does not say which page a GET is for is not believed.
+        """
+        browser = {"user-agent": "Mozilla/5.0 (X11)"}
+        for headers, code in [
+            (browser, 403),
+            ({**browser, "referer": "http://elsewhere.example/"}, 403),
+            ({**browser, "referer": "http://localhost/page"}, 204),
+            ({**browser, "sec-fetch-site": "none"}, 204),
+            ({"user-agent": "curl/8.5.0"}, 204),
+        ]:
+            self.assertEqual(self.ask("GET", "/?msg=a", "", headers)[0], code, headers)
+        self.assertEqual(self.ask("POST", "/", "msg=a", {**browser, **FORM})[0], 204)
+
+    def test_ownPages(self) -> None:
+        """
+        Pages of the same origin may send records, and so may people; a page of another
+        site may link to the page here, which takes none.
+        """
+        for headers in [
+            {"sec-fetch-site": "same-origin", "origin": "https://front.example"},
+            {"sec-fetch-site": "none"},
+            {"origin": "http://localhost"},
+            {"origin": "HTTPS://LOCALHOST"},
+        ]:
+            code, _ = self.ask("POST", "/", "msg=a", {**headers, **FORM})
+            self.assertEqual(code, 204, headers)
+        link = {"sec-fetch-site": "cross-site", "user-agent": "Mozilla/5.0"}
+        self.assertEqual(self.ask("GET", "/", "", link)[0], 200)
 
     def test_longPath(self) -> None:
         """
@@ -293,7 +350,7 @@ class RecordResourceTests(SynchronousTestCase):
         """
         The example of L{RecordResource} runs.
         """
-        self.assertEqual(doctest.testmod(app), (0, 6))
+        self.assertEqual(doctest.testmod(resource), (0, 6))
 
 
 class MountedTests(SynchronousTestCase):

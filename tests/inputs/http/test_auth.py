@@ -20,9 +20,9 @@ from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
 from logrecv.inputs.http import auth as passwords
-from logrecv.inputs.http.app import RecordResource
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.http.checks import HOST_CHECKS, Busy
+from logrecv.inputs.http.resource import RecordResource
 from logrecv.intake import Intake
 from logrecv.interfaces import IReopenable
 from logrecv.testing import MemorySink, makeForm

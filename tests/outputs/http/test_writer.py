@@ -25,7 +25,7 @@ from zope.interface.verify import verifyObject
 from logrecv.backoff import Backoff, withoutJitter
 from logrecv.counters import OutputTally, QuarantineTally
 from logrecv.formats.json import encodeJSON
-from logrecv.inputs.http.app import RecordResource
+from logrecv.inputs.http.resource import RecordResource
 from logrecv.intake import Intake
 from logrecv.outputs.http.client import RESPONSE_TIMEOUT, HTTPClient
 from logrecv.outputs.http.connection import BadAnswer

@@ -1,0 +1,123 @@
+"""
+The HTTP input as a resource.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.cred.error import LoginFailed
+from twisted.python.failure import Failure
+from twisted.web.guard import BasicCredentialFactory
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from logrecv.inputs.http.app import PATH_SIZE, REALM, RecordApp, isFromPage
+from logrecv.inputs.http.auth import PasswordFile
+from logrecv.inputs.http.checks import Busy
+from logrecv.inputs.limits.admission import hostOf
+from logrecv.intake import Intake
+
+
+def _credentials(request: IRequest) -> tuple[bytes, bytes]:
+    """
+    Read the user and the password of a request.
+
+    @raise LoginFailed: There are none.
+    """
+    header = request.getHeader(b"authorization") or b""
+    scheme, _, encoded = header.partition(b" ")
+    if scheme.lower() != b"basic":
+        raise LoginFailed("no Basic credentials")
+    given = BasicCredentialFactory(REALM).decode(encoded, request)
+    return given.username, given.password
+
+
+class RecordResource(Resource):
+    """
+    The HTTP input as a resource, which can be mounted anywhere in a site.
+
+    Below, forms are taken at C{/logs} and all paths under it, and JSON at
+    C{/logs/records}::
+
+        >>> from twisted.internet import reactor
+        >>> from twisted.web.server import Site
+        >>> from logrecv.testing import MemorySink
+        >>> root = Resource()
+        >>> root.putChild(b"logs", RecordResource(Intake(MemorySink(), reactor)))
+        >>> site = Site(root, parsePOSTFormSubmission=False)
+
+    L{twisted.web.server.Site} reads a body of any length before it asks a resource;
+    L{logrecv.inputs.http.site.RecordSite} does not.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        intake: Intake,
+        maxRecord: int = 1048576,
+        passwords: PasswordFile | None = None,
+    ) -> None:
+        """
+        @param intake: Takes the records.
+        @param maxRecord: The largest body or query taken, in bytes.
+        @param passwords: The users who may send; L{None} for everybody.
+        """
+        super().__init__()
+        self._app = RecordApp(intake, maxRecord)
+        self._passwords = passwords
+        self._router = self._app.router
+        # C{Klein.resource()} binds the routes to the Host of each request, handles
+        # each in several Deferreds, and cancels these when the client goes away.
+        # Here the routes depend on no host, and handlers answer at once.
+        self._routes = self._router.url_map.bind("localhost")
+
+    def render(self, request: IRequest) -> bytes | int:
+        """
+        Answer a request, when its password has been checked.
+        """
+        if len(cast(Request, request).path) > PATH_SIZE:
+            return self._app.refusePath(request)
+        if isFromPage(request):
+            return self._app.refusePage(request)
+        if self._passwords is None:
+            return self._respond(request)
+        try:
+            host = hostOf(request.getClientAddress())
+            checked = self._passwords.check(*_credentials(request), host)
+        except LoginFailed:
+            return self._app.refuseUser(request)
+        except Busy:
+            return self._app.refuseCheck(request)
+        gone: list[object] = []
+        cast(Request, request).notifyFinish().addBoth(gone.append)
+
+        def proceed(correct: bool) -> bytes:
+            # A record that has come whole is taken, even if its sender has not
+            # waited for the answer.
+            return self._respond(request) if correct else self._app.refuseUser(request)
+
+        def refuse(failure: Failure) -> bytes:
+            failure.trap(Busy)
+            return self._app.refuseCheck(request)
+
+        def finish(body: bytes) -> None:
+            if not gone:
+                request.write(body)
+                request.finish()
+
+        answered = checked.addCallbacks(proceed, refuse).addCallback(finish)
+        answered.addErrback(cast(Request, request).processingFailed)
+        return NOT_DONE_YET
+
+    def _respond(self, request: IRequest) -> bytes:
+        """
+        Answer a request as the handler of its route does.
+        """
+        # No route depends on a path that is no text.
+        path = b"/".join(request.postpath).decode("utf-8", "replace")
+        method = request.method.decode("latin-1")
+        endpoint, values = self._routes.match(f"/{path}", method)
+        return cast(bytes, self._router.execute_endpoint(endpoint, request, **values))
