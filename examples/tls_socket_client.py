@@ -28,8 +28,9 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         return self.context.wrap_socket(plain, server_hostname=self.host)
 
     def close(self) -> None:
-        # TLS has to be closed in order.  Otherwise the last records may be lost, since
-        # nobody has read the tickets of TLS 1.3 that the receiver has sent.
+        # logrecv does not need this.  Other receivers send session tickets of TLS 1.3.
+        # The last records may be lost if nobody has read these tickets, unless the
+        # client ends TLS in order.
         with self.lock:
             if self.sock is not None:
                 with contextlib.suppress(OSError):

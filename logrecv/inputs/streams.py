@@ -16,6 +16,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IPushProducer,
     IReactorTime,
+    ISystemHandle,
     ITCPTransport,
     ITransport,
 )
@@ -30,6 +31,7 @@ from logrecv.counters import InputTally
 from logrecv.inputs.limits.admission import Admission, hostOf
 from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
+from logrecv.inputs.tickets import holdTickets
 from logrecv.reasons import HANDSHAKE
 
 
@@ -115,8 +117,13 @@ class Connection(ProtocolWrapper):
 
     def handshakeCompleted(self) -> None:
         """
-        Wait no longer for the handshake of TLS.
+        Wait no longer for the handshake of TLS, and send no tickets after it.
         """
+        self._waitNoLonger()
+        transport = cast(ISystemHandle, self.transport)
+        holdTickets(transport.getHandle())
+
+    def _waitNoLonger(self) -> None:
         if self._handshake is not None:
             self._handshake.cancel()
             self._handshake = None
@@ -279,7 +286,7 @@ class Connection(ProtocolWrapper):
         self._life = _ENDED
         self.factory.tally.connections -= 1
         self.factory.admission.leave(self.host)
-        self.handshakeCompleted()
+        self._waitNoLonger()
         if _isHandshakeFailure(self._reason):
             self.factory.tally.refuse(HANDSHAKE)
         super().connectionLost(self._reason)

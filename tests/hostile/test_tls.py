@@ -9,6 +9,8 @@ import contextlib
 import datetime
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -297,6 +299,71 @@ class MutualTests(TLSTestCase):
         self.assertFalse(self.sendFrame(self.service.port("tcp"), context, "old"))
         self.awaitRefused(self.service, "tcp", "handshake", 1)
         self.assertEqual(self.service.records(), [])
+
+
+#: A program that writes frames, over and over on a new connection, and closes each
+#: without reading or ending TLS.
+_WRITER = """
+import socket, ssl, sys
+port, authority, certificate, key, count = sys.argv[1:]
+context = ssl.create_default_context(cafile=authority)
+context.load_cert_chain(certificate, key)
+frames = sys.stdin.buffer.read()
+for _ in range(int(count)):
+    plain = socket.create_connection(("127.0.0.1", int(port)))
+    client = context.wrap_socket(plain, server_hostname="localhost")
+    client.sendall(frames)
+    client.close()
+"""
+
+#: The connections of that program to each input, and the frames of each connection:
+#: more bytes than the buffers of the system hold.  Without tickets that are held back,
+#: nearly every connection loses some.
+_WRITES = 4
+_FRAMES = 50
+_FRAME_SIZE = 20_000
+
+
+class WriteOnlyTests(TLSTestCase):
+    """
+    Tests for clients that never read.
+    """
+
+    def test_nothingLost(self) -> None:
+        """
+        All the records of a client come that writes and closes at once, over every
+        kind of endpoint with TLS.
+        """
+        pems = self.directory / "pems"
+        pems.mkdir()
+        both = b"".join(Path(path).read_bytes() for path in (self.key, self.cert))
+        (pems / "localhost.pem").write_bytes(both)
+        where = "0:interface=127.0.0.1"
+        service = self.serve(
+            f"--tcp=ssl:{where}:privateKey={self.key}:certKey={self.cert}",
+            f"--tcp=tls:{pems}:{where}",
+            f"--tcp=mtls:{where}:key={self.key}:cert={self.cert}:ca={self.ours.path}",
+            "--console=tcp:0:interface=127.0.0.1",
+            f"--output=file:{self.directory / self.output}",
+        )
+        frames = makeFrame(msg="x" * _FRAME_SIZE) * _FRAMES
+        client = [sys.executable, "-c", _WRITER]
+        certificate = self.ours.issue("client")
+        for port in service.addresses["tcp"]:
+            arguments = [str(port), self.ours.path, *certificate, str(_WRITES)]
+            subprocess.run([*client, *arguments], input=frames, check=True)
+        wanted = 3 * _WRITES * _FRAMES
+        accepted = 'logrecv_accepted_total{via="tcp"}'
+        connections = 'logrecv_connections{via="tcp"}'
+        waitUntil(
+            lambda: (
+                (found := service.metrics())[accepted] == wanted
+                or found[connections] == 0
+            ),
+            lambda: str(service.metrics()),
+        )
+        self.assertEqual(self.checkBooks(service)[accepted], wanted)
+        self.checkQuiet(service)
 
 
 class PasswordTests(TLSTestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import INegotiated, ITransport
 from twisted.internet.protocol import Factory, Protocol
@@ -26,6 +27,7 @@ class Transport(StringTransport):
 
     aborted = False
     protocol: Any = None
+    getHandle: Any = None
 
     def loseConnection(self) -> None:
         """
@@ -99,6 +101,8 @@ class ConnectionsTests(StreamsTestCase):
             transport = Transport()
             transport.protocol = protocol
             directlyProvides(transport, INegotiated, ITransport)
+            handle = SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD))
+            transport.getHandle = lambda handle=handle: handle
             protocol.makeConnection(transport)
             self.advance(PARTIAL_TIMEOUT - 1)
             self.assertFalse(transport.aborted)
