@@ -7,19 +7,27 @@ from __future__ import annotations
 from typing import cast
 
 from attrs import define, field
-from twisted.internet.interfaces import ITCPTransport, ITransport
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    ISystemHandle,
+    ITCPTransport,
+    ITransport,
+)
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from logrecv.inputs.limits import MAX_RECORD_SIZE
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.peers import senderName
+from logrecv.inputs.tickets import holdTickets
 from logrecv.intake import Intake
 from logrecv.reasons import INCOMPLETE, TOO_LONG
 from logrecv.wire.framing import FrameDecoder
 
 
+@implementer(IHandshakeListener)
 class RecordProtocol(Int32StringReceiver):
     """
     The protocol of one C{SocketHandler}: an C{Int32StringReceiver} whose payloads
@@ -81,6 +89,13 @@ class RecordProtocol(Int32StringReceiver):
         if keepAlive is not None:
             keepAlive(True)
         super().makeConnection(transport)
+
+    def handshakeCompleted(self) -> None:
+        """
+        Send no tickets after the handshake of TLS, where nothing is between TLS and
+        this protocol.
+        """
+        holdTickets(cast(ISystemHandle, self.transport).getHandle())
 
     def dataReceived(self, data: bytes) -> None:
         """

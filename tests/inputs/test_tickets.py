@@ -19,6 +19,9 @@ from zope.interface import implementer
 
 from logrecv.counters import InputTally
 from logrecv.inputs.streams import Connections
+from logrecv.inputs.tcp import RecordFactory
+from logrecv.intake import Intake
+from logrecv.testing import MemorySink, makeFrame
 
 
 class Server(Protocol):
@@ -72,22 +75,26 @@ class TicketsTests(SynchronousTestCase):
         self.clock = MemoryReactorClock()
         self.tally = InputTally("tcp")
 
-    def connect(self) -> None:
+    def connect(self, factory: Factory | None = None) -> None:
         """
         Connect, and shake hands.
+
+        @param factory: Makes the protocol of the server.
         """
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.client = self.clientContext.wrap_bio(
             self.incoming, self.outgoing, server_hostname="localhost"
         )
-        connections = Connections(Factory.forProtocol(Server), self.tally, self.clock)
+        if factory is None:
+            factory = Connections(Factory.forProtocol(Server), self.tally, self.clock)
         factory = TLSMemoryBIOFactory(
-            Contexts(self.serverContext), False, connections, self.clock
+            Contexts(self.serverContext), False, factory, self.clock
         )
         self.transport = StringTransport()
         self.protocol: Any = factory.buildProtocol(None)
         self.protocol.makeConnection(self.transport)
-        self.server: Any = self.protocol.wrappedProtocol.wrappedProtocol
+        connection = self.protocol.wrappedProtocol
+        self.server: Any = getattr(connection, "wrappedProtocol", connection)
         while True:
             try:
                 self.client.do_handshake()
@@ -128,6 +135,17 @@ class TicketsTests(SynchronousTestCase):
         self.connect()
         self.assertEqual(self.client.version(), "TLSv1.3")
         self.assertEqual(self.sentSinceHandshake(), 0)
+
+    def test_recordFactory(self) -> None:
+        """
+        The tickets are held for the clients of a plain factory too.
+        """
+        sink = MemorySink()
+        self.connect(RecordFactory(Intake(sink, self.clock)))
+        self.client.write(makeFrame(msg="a record"))
+        self.exchange()
+        self.assertEqual(self.incoming.pending, 0)
+        self.assertEqual([each.message for each in sink.records], ["a record"])
 
     def test_answered(self) -> None:
         """
