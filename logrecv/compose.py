@@ -20,6 +20,7 @@ from logrecv.inputs.datagrams import DatagramInput, UDPAddress, UnixAddress
 from logrecv.inputs.http.resource import RecordResource
 from logrecv.inputs.http.site import RecordSite
 from logrecv.inputs.listening import StreamInput
+from logrecv.inputs.proxied import ProxiedConnections
 from logrecv.inputs.streams import Connections
 from logrecv.inputs.tcp import RecordFactory, RecordProtocol
 from logrecv.inputs.udp import RecordDatagramProtocol
@@ -40,6 +41,7 @@ __all__ = [
     "Intake",
     "OutputFactory",
     "OutputTally",
+    "ProxiedConnections",
     "ReceiverService",
     "RecordDatagramProtocol",
     "RecordFactory",

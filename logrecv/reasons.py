@@ -59,6 +59,9 @@ UNKNOWN_NAME: Final = "unknown-name"
 #: The TLS handshake failed, or did not end within the time limit.
 HANDSHAKE: Final = "handshake"
 
+#: The connection of a proxy did not begin with a PROXY header.
+PROXY_HEADER: Final = "proxy-header"
+
 # -- records that are dropped: C{logrecv_output_dropped_total} --
 
 #: The queue in memory is full.

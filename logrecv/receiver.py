@@ -19,6 +19,7 @@ from logrecv.inputs.limits.admission import Admission
 from logrecv.inputs.limits.fairness import FairScheduler
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.listening import StreamInput
+from logrecv.inputs.proxied import ProxiedConnections
 from logrecv.inputs.streams import Connections
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.inputs.udp import RecordDatagramProtocol
@@ -142,7 +143,8 @@ class _Inputs:
         scheduler: FairScheduler,
     ) -> StreamInput:
         tally = self.intake.tallies[via]
-        connections = Connections(
+        kind = _kindOf(address)
+        connections = kind(
             factory, tally, self.options["reactor"], self.admission, scheduler
         )
         restricted = self.options.isRestricted(via, address.encrypted)
@@ -193,3 +195,7 @@ def makeConsoles(
     return [
         ConsoleInput(address.endpoint, connections) for address in options["console"]
     ]
+
+
+def _kindOf(address: StreamAddress) -> type[Connections]:
+    return ProxiedConnections if address.proxied else Connections

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, cast
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IHandshakeListener,
     INegotiated,
     IProtocolFactory,
@@ -31,6 +30,7 @@ from logrecv.counters import InputTally
 from logrecv.inputs.limits.admission import Admission, hostOf
 from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
+from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.tickets import holdTickets
 from logrecv.reasons import HANDSHAKE
 
@@ -98,7 +98,6 @@ class Connection(ProtocolWrapper):
     #: The reason for which the connection is lost.
     _reason: Failure = connectionDone
     _address: Any = None
-    _handshake: IDelayedCall | None = None
 
     def makeConnection(self, transport: ITransport) -> None:
         """
@@ -106,31 +105,40 @@ class Connection(ProtocolWrapper):
         """
         self.factory.tally.connections += 1
         self.factory.admission.enter(self.host)
-        if isinstance(transport, TCPConnection):
-            # The address of a socket is that of the client.
+        if self.isIdentified(transport):
             self._life = _OPEN
         elif INegotiated.providedBy(transport):
-            self._handshake = self.factory.clock.callLater(
-                PARTIAL_TIMEOUT, self._handshakeTimedOut
-            )
+            self.factory.openings.start(self)
         super().makeConnection(transport)
 
     def handshakeCompleted(self) -> None:
         """
         Wait no longer for the handshake of TLS, and send no tickets after it.
         """
-        self._waitNoLonger()
+        self.factory.openings.cancel(self)
         transport = cast(ISystemHandle, self.transport)
         holdTickets(transport.getHandle())
 
-    def _waitNoLonger(self) -> None:
-        if self._handshake is not None:
-            self._handshake.cancel()
-            self._handshake = None
+    def isIdentified(self, transport: ITransport) -> bool:
+        """
+        Return C{True} if the address of a new transport is that of the client, which is
+        so with a plain socket.
+        """
+        return isinstance(transport, TCPConnection)
 
-    def _handshakeTimedOut(self) -> None:
-        self._handshake = None
-        self.factory.tally.refuse(HANDSHAKE)
+    def timedOut(self) -> None:
+        """
+        Refuse the client, which has not shaken hands in time.
+        """
+        self.refuse(HANDSHAKE)
+
+    def refuse(self, reason: str) -> None:
+        """
+        Count the connection as refused, and close it at once.
+
+        @param reason: The reason: one of the constants of L{logrecv.reasons}.
+        """
+        self.factory.tally.refuse(reason)
         self.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -209,7 +217,7 @@ class Connection(ProtocolWrapper):
         """
         self._life = _OPEN
         admission = self.factory.admission
-        host = hostOf(cast(ITransport, self.transport).getPeer())
+        host = hostOf(self.getPeer())
         if host == self.host:
             return
         admission.leave(self.host)
@@ -217,8 +225,7 @@ class Connection(ProtocolWrapper):
         self.host = host
         admission.enter(host)
         if refusal is not None:
-            self.factory.tally.refuse(refusal)
-            self.abortConnection()
+            self.refuse(refusal)
 
     def pauseProducing(self) -> None:
         """
@@ -286,7 +293,7 @@ class Connection(ProtocolWrapper):
         self._life = _ENDED
         self.factory.tally.connections -= 1
         self.factory.admission.leave(self.host)
-        self._waitNoLonger()
+        self.factory.openings.cancel(self)
         if _isHandshakeFailure(self._reason):
             self.factory.tally.refuse(HANDSHAKE)
         super().connectionLost(self._reason)
@@ -337,7 +344,7 @@ class Connections(WrappingFactory):
     """
 
     noisy = False
-    protocol = Connection
+    protocol: type[Connection] = Connection
 
     def __init__(
         self,
@@ -357,6 +364,8 @@ class Connections(WrappingFactory):
         self.clock = clock
         self.admission = admission or Admission()
         self.scheduler = scheduler or FairScheduler(clock)
+        #: The time in which new clients have to make themselves known.
+        self.openings = IdleTimeouts(clock, PARTIAL_TIMEOUT)
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
@@ -364,7 +373,7 @@ class Connections(WrappingFactory):
         """
         Let a client in, or refuse it.
         """
-        host = hostOf(addr)
+        host = self.hostOf(addr)
         refusal = self.admission.refusal(host)
         if refusal is not None:
             self.tally.refuse(refusal)
@@ -374,3 +383,11 @@ class Connections(WrappingFactory):
         connection = cast(Connection, super().buildProtocol(addr))
         connection.host = host
         return connection
+
+    def hostOf(self, addr: IAddress | None) -> str | None:
+        """
+        Return the host that a new connection is counted for, as far as it is known.
+
+        @param addr: The address of the other end.
+        """
+        return hostOf(addr)

@@ -40,14 +40,19 @@ class ParseStreamAddressTests(SynchronousTestCase):
 
     def test_haproxy(self) -> None:
         """
-        Behind C{haproxy:} comes the description of where to listen, as it is.
+        Behind C{haproxy:} comes the description of where to listen, which is used as
+        without C{haproxy:}.
         """
         reactor = MemoryReactorClock()
         address = parseStreamAddress(reactor, "haproxy:tcp:9020:interface=127.0.0.1")
         address.endpoint.listen(Factory())
-        port, _, _, interface = reactor.tcpServers[0]
-        self.assertEqual((port, interface), (9020, "127.0.0.1"))
+        port, _, backlog, interface = reactor.tcpServers[0]
+        self.assertEqual((port, backlog, interface), (9020, 4096, "127.0.0.1"))
         self.assertFalse(address.encrypted)
+        self.assertTrue(address.proxied)
+        self.assertFalse(parseStreamAddress(reactor, "tcp:9020").proxied)
+        for wrong in ("haproxy:", "haproxy:tcp", "haproxy:9020", "haproxy:udp:1"):
+            self.assertRaises(DescriptionError, parseStreamAddress, reactor, wrong)
 
     def test_tls(self) -> None:
         """
