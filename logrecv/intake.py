@@ -19,6 +19,7 @@ from logrecv.outputs.guard import guard
 from logrecv.quarantine.null import NullQuarantine
 from logrecv.reasons import PRESSURE
 from logrecv.record import Origin, Record
+from logrecv.rejections import Rejections, hostIn
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.fast import readForm
 from logrecv.wire.jsonlines import decode as lines
@@ -73,6 +74,7 @@ class Intake:
     @ivar tallies: Count payloads and records, by C{via}.
     @ivar quarantine: Keeps the payloads of which no record can be made.
     @ivar batches: Remembers the batches that were taken.
+    @ivar rejections: Says in the log who is rejected.
     """
 
     sink: IRecordSink = field(converter=guard)
@@ -80,7 +82,12 @@ class Intake:
     tallies: dict[str, InputTally] = field(factory=_tallies)
     quarantine: IQuarantine = field(factory=NullQuarantine)
     batches: SeenBatches = field(factory=SeenBatches)
+    rejections: Rejections = field()
     _blockedOutputs: int = field(default=0, init=False)
+
+    @rejections.default
+    def _ownRejections(self) -> Rejections:
+        return Rejections(self.clock)
 
     def framesReceived(
         self, payloads: Sequence[bytes], peer: str
@@ -107,7 +114,7 @@ class Intake:
         @return: See the class.
         """
         if self._blockedOutputs:
-            self.reject("udp", PRESSURE, len(payloads))
+            self.reject("udp", PRESSURE, len(payloads), hostIn(peer), payloads[0])
             return None
         return self._takePickles(payloads, "udp", peer)
 
@@ -156,15 +163,25 @@ class Intake:
             with self.batches.recording(batch):
                 return take()
 
-    def reject(self, via: str, reason: str, count: int = 1) -> None:
+    def reject(
+        self,
+        via: str,
+        reason: str,
+        count: int = 1,
+        host: str = "somewhere",
+        sample: bytes = b"",
+    ) -> None:
         """
-        Count payloads that an input rejects.
+        Count payloads that are rejected, and log who has sent them.
 
         @param via: The name of the input's tally.
         @param reason: One of the constants of L{logrecv.reasons}.
         @param count: The number of payloads.
+        @param host: The host of the sender, for the log.
+        @param sample: The first bytes, for a guess in the log.
         """
         self.tallies[via].reject(reason, count)
+        self.rejections.rejected(via, reason, host, sample, count)
 
     def _takePickles(
         self, payloads: Sequence[bytes], via: str, peer: str
@@ -174,12 +191,17 @@ class Intake:
         records = Batch()
         reader = PayloadReader(origin)
         read = reader.read
+        #: The first payload and the number of payloads for each reason.
+        rejected: dict[str, tuple[bytes, int]] = {}
         for payload in payloads:
             try:
                 records.append(read(payload))
             except WireError as error:
-                tally.reject(error.reason)
+                first, count = rejected.get(error.reason, (payload, 0))
+                rejected[error.reason] = first, count + 1
                 self.quarantine.keep(payload, error.reason, origin)
+        for reason, (first, count) in rejected.items():
+            self.reject(via, reason, count, hostIn(peer), first)
         records.payloads = None if reader.others else payloads
         return self._handOn(records, tally)
 
@@ -194,7 +216,7 @@ class Intake:
     ) -> Deferred[None] | None:
         tally = self.tallies[via]
         if self._blockedOutputs:
-            tally.reject(PRESSURE)
+            self.reject(via, PRESSURE, 1, hostIn(peer))
             raise Backpressure("an output is behind; send again later")
         origin = self._origin(via, peer)
         count = 1
@@ -203,7 +225,7 @@ class Intake:
             count = len(parsed)
             records = Batch(make(parsed, origin))
         except WireError as error:
-            tally.reject(error.reason, count)
+            self.reject(via, error.reason, count, hostIn(peer), body)
             if keep:
                 self.quarantine.keep(body, error.reason, origin)
             raise

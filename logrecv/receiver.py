@@ -145,7 +145,12 @@ class _Inputs:
         tally = self.intake.tallies[via]
         kind = _kindOf(address)
         connections = kind(
-            factory, tally, self.options["reactor"], self.admission, scheduler
+            factory,
+            tally,
+            self.options["reactor"],
+            self.admission,
+            scheduler,
+            self.intake.rejections,
         )
         restricted = self.options.isRestricted(via, address.encrypted)
         return StreamInput(

@@ -94,7 +94,7 @@ class ConsoleSite(QuietSite):
         self.partials = PartialInputs(reactor, limit=_PARTIAL_SIZE)
         self.discards = DiscardPace(reactor)
 
-    def reject(self, path: bytes, reason: str) -> None:
+    def reject(self, path: bytes, reason: str, transport: object) -> None:
         """
         Count a request that never reached the resource.
         """

@@ -329,6 +329,7 @@ class DatagramInput(Service):
             port, self.port = self.port, None
             await maybeDeferred(port.stopListening)
         self.address.vacate()
+        self.protocol.intake.rejections.flush()
 
     def _logBuffer(self, given: int) -> None:
         self._log.info(

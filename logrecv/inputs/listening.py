@@ -96,4 +96,7 @@ class StreamInput(StreamServerEndpointService):
         if self._waitingForPort is not None:
             await super().stopService()
             self.port = self._waitingForPort = None
-        await drain(self.connections, self.drain)
+        try:
+            await drain(self.connections, self.drain)
+        finally:
+            self.connections.rejections.flush()

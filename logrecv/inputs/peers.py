@@ -44,6 +44,20 @@ def senderName(transport: Any) -> str:
     return peerName(peer, transport.getHost() if hostOf(peer) is None else None)
 
 
+def senderHost(transport: Any) -> str:
+    """
+    Return the host at the other end of a transport, for the log.
+    """
+    return hostOf(transport.getPeer()) or "a UNIX socket"
+
+
+def firstBytes(transport: Any) -> bytes:
+    """
+    Return the first bytes that have come over a transport, as far as they are known.
+    """
+    return getattr(transport, "first", b"")
+
+
 def hostName(host: Any) -> str:
     """
     Return the name of a listening address, for the log.

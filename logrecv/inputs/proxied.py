@@ -21,6 +21,7 @@ from logrecv.inputs.proxyheader import (
 )
 from logrecv.inputs.streams import Connection, Connections
 from logrecv.reasons import PROXY_HEADER
+from logrecv.sniffing import SAMPLE_SIZE
 
 
 class ProxiedConnection(Connection):
@@ -68,7 +69,7 @@ class ProxiedConnection(Connection):
         try:
             self.header = parseProxyHeader(self._begun)
         except ProxyHeaderError:
-            self._begun = b""
+            self.first, self._begun = self._begun[:SAMPLE_SIZE], b""
             self.refuse(PROXY_HEADER)
         if self.header is not None:
             self.factory.openings.cancel(self)
@@ -93,8 +94,9 @@ class ProxiedConnection(Connection):
         Count a header that was cut off.  A connection without a byte is no more than
         the look of a load balancer if the service is there.
         """
+        self.factory.openings.cancel(self)
         if self._begun and not self.disconnecting:
-            self.factory.tally.refuse(PROXY_HEADER)
+            self.countRefused(PROXY_HEADER)
         super().connectionLost(reason)
 
 

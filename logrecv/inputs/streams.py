@@ -27,12 +27,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from logrecv.counters import InputTally
+from logrecv.inputs.handshakes import (
+    explainFailure,
+    holdTickets,
+    isFailure,
+    refuseEarlyEnd,
+)
 from logrecv.inputs.limits.admission import Admission, hostOf
 from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from logrecv.inputs.limits.timeouts import IdleTimeouts
-from logrecv.inputs.tickets import holdTickets
+from logrecv.inputs.peers import senderHost
 from logrecv.reasons import HANDSHAKE
+from logrecv.rejections import Rejections
+from logrecv.sniffing import SAMPLE_SIZE
 
 
 class _Life(Enum):
@@ -82,12 +90,14 @@ class Connection(ProtocolWrapper):
     @ivar paused: True while the protocol does not want to read.
     @ivar waiting: Bytes that were read and are not all handed on yet.
     @ivar host: The host that the connection is counted for.
+    @ivar first: The first bytes that have come.
     """
 
     factory: Connections
     reads: int = 0
     paused: bool = False
     waiting: bytes = b""
+    first: bytes = b""
     host: str | None = None
     _log: ClassVar[Logger] = Logger()
     _life: _Life = _UNIDENTIFIED
@@ -98,6 +108,8 @@ class Connection(ProtocolWrapper):
     #: The reason for which the connection is lost.
     _reason: Failure = connectionDone
     _address: Any = None
+    #: The C{OpenSSL.SSL.Connection}, where TLS is spoken.
+    _handle: Any = None
 
     def makeConnection(self, transport: ITransport) -> None:
         """
@@ -109,6 +121,8 @@ class Connection(ProtocolWrapper):
             self._life = _OPEN
         elif INegotiated.providedBy(transport):
             self.factory.openings.start(self)
+            self._handle = cast(ISystemHandle, transport).getHandle()
+            refuseEarlyEnd(self._handle)
         super().makeConnection(transport)
 
     def handshakeCompleted(self) -> None:
@@ -116,8 +130,7 @@ class Connection(ProtocolWrapper):
         Wait no longer for the handshake of TLS, and send no tickets after it.
         """
         self.factory.openings.cancel(self)
-        transport = cast(ISystemHandle, self.transport)
-        holdTickets(transport.getHandle())
+        holdTickets(self._handle)
 
     def isIdentified(self, transport: ITransport) -> bool:
         """
@@ -138,14 +151,26 @@ class Connection(ProtocolWrapper):
 
         @param reason: The reason: one of the constants of L{logrecv.reasons}.
         """
-        self.factory.tally.refuse(reason)
+        self.countRefused(reason)
         self.abortConnection()
+
+    def countRefused(self, reason: str, detail: str = "") -> None:
+        """
+        Count the connection as refused, and log who it is from.
+
+        @param reason: The reason: one of the constants of L{logrecv.reasons}.
+        @param detail: More about the reason, for the log.
+        """
+        host = senderHost(self)
+        self.factory.countRefused(reason, host, self.first, detail)
 
     def dataReceived(self, data: bytes) -> None:
         """
         Hand on the client's bytes, now or in their turn.
         """
         self.reads += 1
+        if not self.first:
+            self.first = data[:SAMPLE_SIZE]
         if self._life is _UNIDENTIFIED:
             self._identify()
         if self.disconnecting:
@@ -293,9 +318,10 @@ class Connection(ProtocolWrapper):
         self._life = _ENDED
         self.factory.tally.connections -= 1
         self.factory.admission.leave(self.host)
-        self.factory.openings.cancel(self)
-        if _isHandshakeFailure(self._reason):
-            self.factory.tally.refuse(HANDSHAKE)
+        if self._handle is not None:
+            self.factory.openings.cancel(self)
+        if isFailure(self._reason):
+            self.countRefused(HANDSHAKE, explainFailure(self._reason, self._handle))
         super().connectionLost(self._reason)
 
 
@@ -316,13 +342,6 @@ class _Refused(Protocol):
             layer = layer.transport
         if isinstance(layer, TCPConnection):
             layer.connectionLost(Failure(ConnectionAborted()))
-
-
-def _isHandshakeFailure(reason: Failure) -> bool:
-    """
-    Return C{True} if TLS failed.  The error goes by name, since TLS is an extra.
-    """
-    return reason.type is not None and reason.type.__module__ == "OpenSSL.SSL"
 
 
 class Connections(WrappingFactory):
@@ -353,17 +372,20 @@ class Connections(WrappingFactory):
         clock: IReactorTime,
         admission: Admission | None = None,
         scheduler: FairScheduler | None = None,
+        rejections: Rejections | None = None,
     ) -> None:
         """
         @param wrapped: Makes the protocol of each connection.
         @param admission: L{None} for any client, within the usual limits.
         @param scheduler: L{None} if no other input shares the scheduler.
+        @param rejections: L{None} if no other input shares the lines in the log.
         """
         super().__init__(wrapped)
         self.tally = tally
         self.clock = clock
         self.admission = admission or Admission()
         self.scheduler = scheduler or FairScheduler(clock)
+        self.rejections = rejections or Rejections(clock)
         #: The time in which new clients have to make themselves known.
         self.openings = IdleTimeouts(clock, PARTIAL_TIMEOUT)
 
@@ -376,13 +398,23 @@ class Connections(WrappingFactory):
         host = self.hostOf(addr)
         refusal = self.admission.refusal(host)
         if refusal is not None:
-            self.tally.refuse(refusal)
+            self.countRefused(refusal, hostOf(addr) or "a UNIX socket")
             # Not None: TLS and haproxy put wrappers around this that expect a
             # protocol.
             return _Refused()
         connection = cast(Connection, super().buildProtocol(addr))
         connection.host = host
         return connection
+
+    def countRefused(
+        self, reason: str, host: str, sample: bytes = b"", detail: str = ""
+    ) -> None:
+        """
+        Count a connection that is refused, and log who it is from.  The parameters are
+        those of L{Rejections.refused}.
+        """
+        self.tally.refuse(reason)
+        self.rejections.refused(self.tally.via, reason, host, sample, detail)
 
     def hostOf(self, addr: IAddress | None) -> str | None:
         """

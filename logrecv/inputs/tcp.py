@@ -18,10 +18,10 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from logrecv.inputs.handshakes import holdTickets
 from logrecv.inputs.limits import MAX_RECORD_SIZE
 from logrecv.inputs.limits.partial import PartialInputs
-from logrecv.inputs.peers import senderName
-from logrecv.inputs.tickets import holdTickets
+from logrecv.inputs.peers import firstBytes, senderHost, senderName
 from logrecv.intake import Intake
 from logrecv.reasons import INCOMPLETE, TOO_LONG
 from logrecv.wire.framing import FrameDecoder
@@ -155,7 +155,7 @@ class RecordProtocol(Int32StringReceiver):
 
         @param length: The length of the payload, in bytes.
         """
-        self.factory.intake.reject("tcp", TOO_LONG)
+        self._reject(TOO_LONG)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -167,7 +167,7 @@ class RecordProtocol(Int32StringReceiver):
             self._deliver([])
         self.factory.partials.finished(self)
         if self._frames.held:
-            self.factory.intake.reject("tcp", INCOMPLETE)
+            self._reject(INCOMPLETE)
 
     def abandon(self, reason: str) -> None:
         """
@@ -175,9 +175,15 @@ class RecordProtocol(Int32StringReceiver):
 
         @param reason: A constant of L{logrecv.reasons}.
         """
-        self.factory.intake.reject("tcp", reason)
+        self._reject(reason)
         self._frames.discard()
         cast(ITCPTransport, self.transport).abortConnection()
+
+    def _reject(self, reason: str) -> None:
+        transport = self.transport
+        self.factory.intake.reject(
+            "tcp", reason, 1, senderHost(transport), firstBytes(transport)
+        )
 
     def _passOver(
         self, payloads: list[bytes], skipped: list[tuple[int, int]]

@@ -61,6 +61,8 @@ class RecordDatagramProtocol(DatagramProtocol):
         @param datagrams: Each datagram with the address of its sender.
         """
         payloads: dict[Any, list[bytes]] = {}
+        #: The first datagram and the number of datagrams for a reason and a host.
+        rejected: dict[tuple[str, str], tuple[bytes, int]] = {}
         for datagram, address in datagrams:
             self.received += 1
             payload = datagram[PREFIX:]
@@ -68,7 +70,11 @@ class RecordDatagramProtocol(DatagramProtocol):
             if reason is None:
                 payloads.setdefault(address, []).append(payload)
             else:
-                self.intake.reject("udp", reason)
+                host = address[0] if isinstance(address, tuple) else "a UNIX socket"
+                first, count = rejected.get((reason, host), (datagram, 0))
+                rejected[reason, host] = first, count + 1
+        for (reason, host), (first, count) in rejected.items():
+            self.intake.reject("udp", reason, count, host, first)
         for address, sent in payloads.items():
             self.intake.datagramsReceived(sent, self._nameOf(address))
 

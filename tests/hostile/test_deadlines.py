@@ -66,7 +66,12 @@ class DeadlineTests(TestCase):
             ("http", RecordSite(self.intake, _reactor, 1048576, self.partials)),
         ):
             endpoint = TCP4ServerEndpoint(_reactor, 0, interface="127.0.0.1")
-            connections = Connections(factory, self.intake.tallies[via], _reactor)
+            connections = Connections(
+                factory,
+                self.intake.tallies[via],
+                _reactor,
+                rejections=self.intake.rejections,
+            )
             self.inputs[via] = StreamInput(endpoint, connections)
             self.inputs[via].startService()
 

@@ -15,6 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from logrecv.dedup import isName
 from logrecv.inputs.http import page
+from logrecv.inputs.limits.admission import hostOf
 from logrecv.inputs.peers import peerName
 from logrecv.intake import Backpressure, Intake
 from logrecv.reasons import CROSS_SITE, MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
@@ -199,7 +200,7 @@ class RecordApp:
         """
         if _contentType(request) in (b"", _FORM):
             return self._takeForm(request, self._body(request))
-        self._intake.reject("http", MALFORMED)
+        self._reject(request, "http", MALFORMED)
         return answer(
             request,
             415,
@@ -217,21 +218,21 @@ class RecordApp:
         """
         Refuse a request whose path is too long.
         """
-        self._intake.reject(_via(request), TOO_LONG)
+        self._reject(request, _via(request), TOO_LONG)
         return answer(request, 414, f"a path may have {PATH_SIZE} bytes")
 
     def refusePage(self, request: IRequest) -> bytes:
         """
         Refuse a record that a page of another site has sent.
         """
-        self._intake.reject(_via(request), CROSS_SITE)
+        self._reject(request, _via(request), CROSS_SITE)
         return answer(request, 403, "pages of other sites cannot send records")
 
     def refuseUser(self, request: IRequest) -> bytes:
         """
         Refuse a request without the password of a user.
         """
-        self._intake.reject(_via(request), UNAUTHORIZED)
+        self._reject(request, _via(request), UNAUTHORIZED)
         request.setHeader(b"www-authenticate", b'Basic realm="%s"' % (REALM,))
         return answer(request, 401, "a user and password are needed")
 
@@ -239,7 +240,7 @@ class RecordApp:
         """
         Refuse a request whose password cannot be checked now.
         """
-        self._intake.reject(_via(request), OVERLOAD)
+        self._reject(request, _via(request), OVERLOAD)
         return answer(request, 503, "too many passwords are being checked")
 
     def _body(self, request: IRequest) -> bytes:
@@ -285,10 +286,14 @@ class RecordApp:
         return b""
 
     def _refuseJSON(self, request: IRequest, code: int, text: str) -> bytes:
-        self._intake.reject("json", MALFORMED)
+        self._reject(request, "json", MALFORMED)
         return answer(request, code, text)
 
+    def _reject(self, request: IRequest, via: str, reason: str) -> None:
+        host = hostOf(request.getClientAddress()) or "a UNIX socket"
+        self._intake.reject(via, reason, 1, host)
+
     def _refuseLength(self, request: IRequest, via: str) -> bytes:
-        self._intake.reject(via, TOO_LONG)
+        self._reject(request, via, TOO_LONG)
         text = f"a request may hold {self._maxRecord} bytes; send less at once"
         return answer(request, 413, text)

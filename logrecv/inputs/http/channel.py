@@ -42,12 +42,13 @@ class IBoundedSite(Protocol):
     partials: PartialInputs
     discards: DiscardPace
 
-    def reject(self, path: bytes, reason: str) -> None:
+    def reject(self, path: bytes, reason: str, transport: object) -> None:
         """
         Count a request that never reached the resource.
 
         @param path: The path, as far as it is known.
         @param reason: A constant of L{logrecv.reasons}.
+        @param transport: The transport of the client.
         """
 
 
@@ -310,7 +311,7 @@ class BoundedChannel(HTTPChannel):
         Count a request that never reached the resource.
         """
         path = getattr(self, "_path", b"").partition(b"?")[0]
-        self.site.reject(path, reason)
+        self.site.reject(path, reason, self.transport)
 
     def refuse(self, status: bytes, text: bytes, reason: str) -> None:
         """

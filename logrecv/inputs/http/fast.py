@@ -29,7 +29,7 @@ from twisted.web.server import version as SERVER
 from logrecv.inputs.http.app import viaOf
 from logrecv.inputs.http.channel import IBoundedSite
 from logrecv.inputs.limits.timeouts import IdleTimeouts
-from logrecv.inputs.peers import senderName
+from logrecv.inputs.peers import firstBytes, senderHost, senderName
 from logrecv.inputs.streams import Connection
 from logrecv.intake import Backpressure, Intake
 from logrecv.reasons import INCOMPLETE
@@ -173,8 +173,12 @@ class HandlerRequests(ConnectionProtocol):
         Count the request that is held as rejected, and close the connection.
         """
         self._release()
-        self._site.intake.reject("http", reason)
+        self._reject(reason)
         cast(ITCPTransport, self.transport).abortConnection()
+
+    def _reject(self, reason: str) -> None:
+        host = senderHost(self.transport)
+        self._site.intake.reject("http", reason, 1, host, firstBytes(self.transport))
 
     def _take(self, form: bytes) -> None:
         """
@@ -234,4 +238,4 @@ class HandlerRequests(ConnectionProtocol):
         self._site.idle.cancel(self)
         if self._length:
             self._release()
-            self._site.intake.reject("http", INCOMPLETE)
+            self._reject(INCOMPLETE)

@@ -17,6 +17,7 @@ from logrecv.inputs.http.request import BoundedRequest
 from logrecv.inputs.http.resource import RecordResource
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.limits.timeouts import IdleTimeouts
+from logrecv.inputs.peers import firstBytes, senderHost
 from logrecv.intake import Intake
 from logrecv.web import QuietSite
 
@@ -74,11 +75,12 @@ class RecordSite(QuietSite):
         self.partials = partials or PartialInputs(reactor)
         self.discards = DiscardPace(reactor)
 
-    def reject(self, path: bytes, reason: str) -> None:
+    def reject(self, path: bytes, reason: str, transport: object) -> None:
         """
         Count a request that never reached the resource.
         """
-        self.intake.reject(viaOf(path), reason)
+        host, sample = senderHost(transport), firstBytes(transport)
+        self.intake.reject(viaOf(path), reason, 1, host, sample)
 
     def buildProtocol(self, addr: Any) -> Any:
         """

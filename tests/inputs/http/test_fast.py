@@ -312,6 +312,7 @@ class HandlerRequestsTests(FastPathTestCase):
         protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.rejected(), {"incomplete": 1, "too-slow": 1})
         self.reactor.advance(2)
+        self.intake.rejections.flush()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_longHeads(self) -> None:
@@ -356,6 +357,7 @@ class HandlerRequestsTests(FastPathTestCase):
                 protocol.dataReceived(sent)
             protocol.connectionLost(Failure(ConnectionDone()))
             self.reactor.advance(2)
+            self.intake.rejections.flush()
             self.assertEqual(self.reactor.getDelayedCalls(), [], sent)
 
     def test_goneBefore(self) -> None:

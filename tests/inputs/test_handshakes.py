@@ -1,5 +1,5 @@
 """
-Tests for L{logrecv.inputs.tickets}.
+Tests for L{logrecv.inputs.handshakes}.
 """
 
 from __future__ import annotations
