@@ -11,6 +11,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from logrecv.descriptions import Description, DescriptionError, portNumber
+from logrecv.inputs import sni
 from logrecv.inputs.mtls import SYNTAX
 
 #: The syntax of the description of each kind, for errors.
@@ -19,7 +20,7 @@ _SYNTAXES: Final = {
     "tcp6": "tcp6:PORT[:interface=ADDR][:backlog=N]",
     "unix": "unix:PATH[:mode=660][:backlog=N]",
     "ssl": "ssl:PORT:privateKey=FILE[:certKey=FILE][:interface=ADDR]",
-    "tls": "tls:DIRECTORY[:PORT][:interface=ADDR][:backlog=N]",
+    "tls": sni.SYNTAX,
     "mtls": SYNTAX,
     "systemd": "systemd:domain=INET:index=0",
     "haproxy": "haproxy:tcp:PORT",
@@ -79,7 +80,11 @@ def parseStreamAddress(reactor: Any, text: str) -> StreamAddress:
     if kind in _WITH_BACKLOG and "backlog" not in description.keywords:
         text += f":backlog={_BACKLOG_SIZE}"
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+        endpoint: IStreamServerEndpoint
+        if kind == "tls":
+            endpoint = sni.makeEndpoint(reactor, Description.fromText(text))
+        else:
+            endpoint = serverFromString(reactor, text)
     except Exception as error:
         # Endpoint parsers are plugins: they raise any error, and a wrong description
         # often shows as a TypeError of their signature.

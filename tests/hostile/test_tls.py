@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+from OpenSSL import SSL
 
 from logrecv.testing import makeForm, makeFrame
 from tests.e2e.programs import Service
@@ -364,6 +365,65 @@ class WriteOnlyTests(TLSTestCase):
         )
         self.assertEqual(self.checkBooks(service)[accepted], wanted)
         self.checkQuiet(service)
+
+
+class NoiseTests(TLSTestCase):
+    """
+    Tests for the log beside clients that speak TLS in odd ways.
+    """
+
+    def test_plainLines(self) -> None:
+        """
+        Clients that ask for odd names, that end TLS within the handshake, or that speak
+        something else, make one plain line for each input and reason.
+        """
+        pems = self.directory / "pems"
+        pems.mkdir()
+        both = b"".join(Path(path).read_bytes() for path in (self.key, self.cert))
+        (pems / "localhost.pem").write_bytes(both)
+        where = "0:interface=127.0.0.1"
+        service = self.serve(
+            f"--tcp=tls:{pems}:{where}",
+            f"--tcp=ssl:{where}:privateKey={self.key}:certKey={self.cert}",
+            "--console=tcp:0:interface=127.0.0.1",
+        )
+        goodbye = b"\x15\x03\x03\0\x02\x01\0"
+        names = [
+            b"localhost",
+            b"unknown.example",
+            b"\xff\xfe",
+            b"a\n\x1b[31m",
+            b"x" * 250,
+        ]
+        count = 0
+        for port in service.addresses["tcp"]:
+            for begin in (b"GET / HTTP/1.1\r\n\r\n", goodbye, *map(_hello, names)):
+                with socket.create_connection(("127.0.0.1", port), _PATIENCE) as client:
+                    client.sendall(begin)
+                    with contextlib.suppress(OSError):
+                        client.recv(65536)
+                        client.sendall(goodbye)
+                        while client.recv(65536):
+                            pass
+                count += 1
+        self.awaitRefused(service, "tcp", "handshake", count)
+        self.checkQuiet(service)
+        self.assertNotIn("twisted.protocols", service.log)
+        lines = [line for line in service.log.splitlines() if "logrecv.rej" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("OpenSSL says 'http request'", lines[0])
+
+
+def _hello(name: bytes) -> bytes:
+    """
+    Make the first bytes of a client that asks for a host.
+    """
+    client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD))
+    client.set_tlsext_host_name(name)
+    client.set_connect_state()
+    with contextlib.suppress(SSL.WantReadError):
+        client.do_handshake()
+    return client.bio_read(65536)
 
 
 class PasswordTests(TLSTestCase):

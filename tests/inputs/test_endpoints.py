@@ -11,9 +11,8 @@ from trustme import CA
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-import twisted
 from logrecv.descriptions import DescriptionError
 from logrecv.inputs.endpoints import parseStreamAddress
 
@@ -58,8 +57,6 @@ class ParseStreamAddressTests(SynchronousTestCase):
         """
         C{tls:} takes a directory of certificates and the number of a port.
         """
-        if tuple(map(int, twisted.__version__.split(".")[:2])) < (26, 4):
-            raise SkipTest("this Twisted has no such endpoint")
         directory = Path(self.mktemp())
         directory.mkdir()
         certificate = CA().issue_cert("localhost")
@@ -70,8 +67,8 @@ class ParseStreamAddressTests(SynchronousTestCase):
         address = parseStreamAddress(reactor, f"tls:{directory}:9020")
         self.assertTrue(address.encrypted)
         address.endpoint.listen(Factory())
-        port, _, backlog, _ = reactor.tcpServers[0]
-        self.assertEqual((port, backlog), (9020, 4096))
+        port, _, _, backlog, interface = reactor.sslServers[0]
+        self.assertEqual((port, backlog, interface), (9020, 4096, "::"))
         error = self.assertRaises(
             DescriptionError, parseStreamAddress, reactor, f"tls:{directory}:tcp\\:1"
         )
