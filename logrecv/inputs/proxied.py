@@ -14,12 +14,13 @@ from twisted.internet.interfaces import IAddress, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from logrecv.inputs.connection import Connection
 from logrecv.inputs.proxyheader import (
     ProxyHeader,
     ProxyHeaderError,
     parseProxyHeader,
 )
-from logrecv.inputs.streams import Connection, Connections
+from logrecv.inputs.streams import Connections
 from logrecv.reasons import PROXY_HEADER
 from logrecv.sniffing import SAMPLE_SIZE
 

@@ -26,11 +26,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import version as SERVER
 
+from logrecv.inputs.connection import Connection
 from logrecv.inputs.http.app import viaOf
 from logrecv.inputs.http.channel import IBoundedSite
 from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.peers import firstBytes, senderHost, senderName
-from logrecv.inputs.streams import Connection
 from logrecv.intake import Backpressure, Intake
 from logrecv.reasons import INCOMPLETE
 from logrecv.wire.errors import WireError

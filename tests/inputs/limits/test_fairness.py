@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
+from logrecv.inputs.connection import Connection
 from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
-from logrecv.inputs.streams import Connection, Connections
+from logrecv.inputs.streams import Connections
 
 
 @define(eq=False)
