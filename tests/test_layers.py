@@ -18,9 +18,18 @@ import logrecv
 FLOORS: Final = (
     (
         *("backoff", "certificates", "counters", "descriptions", "group", "paths"),
-        *("process", "reasons", "record", "schema", "threads", "usage", "web"),
+        *(
+            "process",
+            "reasons",
+            "record",
+            "schema",
+            "sniffing",
+            "threads",
+            "usage",
+            "web",
+        ),
     ),
-    ("dedup", "formats", "interfaces", "wire"),
+    ("dedup", "formats", "interfaces", "rejections", "wire"),
     ("batch", "quarantine", "service", "testing"),
     ("outputs", "replay"),
     ("intake",),

@@ -4,17 +4,18 @@ Connections: the part of an input over a stream that is the same for every proto
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IAddress,
     IProtocolFactory,
     IReactorTime,
-    ITCPTransport,
 )
 from twisted.internet.protocol import Protocol
-from twisted.protocols.policies import WrappingFactory
+from twisted.internet.tcp import Connection as TCPConnection
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 
 from logrecv.counters import InputTally
 from logrecv.inputs.connection import Connection

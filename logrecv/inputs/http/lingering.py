@@ -13,7 +13,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.tcp import Connection as TCPConnection
 
-from logrecv.inputs.streams import Connection
+from logrecv.inputs.connection import Connection
 
 #: Bytes that are read of a client that was refused, and thrown away.  A client like
 #: C{http.client} reads the answer only when it has sent its whole body.  Some times the
