@@ -41,6 +41,7 @@ _ADVICE: Final = {
     reasons.PRESSURE: "an output with full=pause is behind",
     reasons.NOT_ALLOWED: "--allow names no network with this host",
     reasons.CROSS_SITE: "a web page of another site made a browser send this",
+    reasons.UNKNOWN_NAME: "--console-name makes a name one of the console",
     reasons.UNAUTHORIZED: "give the client a user and password of --http-passwords",
     reasons.TOO_MANY: "--max-connections is the limit",
     reasons.TOO_MANY_FROM_PEER: "--max-connections-per-peer is the limit",
