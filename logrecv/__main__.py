@@ -1,32 +1,15 @@
 """
-The C{logrecv} command.  C{logrecv} runs the service in the foreground, with its own log
-on standard error, so that standard output carries records alone.  C{logrecv replay}
-sends quarantined payloads again.
+The C{logrecv} command.  C{logrecv} runs the service in the foreground:
+L{logrecv.foreground}.  C{logrecv replay} sends quarantined payloads again:
+L{logrecv.replay.command}.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-from twisted.logger import globalLogBeginner, textFileLogObserver
-
-from logrecv.process import ProcessService
-from logrecv.tap import Options, makeService
-
-
-def run(reactor: Any, service: ProcessService) -> int:
-    """
-    Run a service until the reactor is stopped.
-
-    @return: The exit status: 0, or 1 if the stop lost records.
-    """
-    service.privilegedStartService()
-    service.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-    reactor.run()
-    return 1 if service.service.lost else 0
+from logrecv import hangup
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,17 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["replay"]:
-        # Not imported by the service, which is to start fast.
         from logrecv.replay import command
 
         raise SystemExit(command.main(arguments[1:]))
-    options = Options()
-    options.parseOptions(arguments)
-    service = makeService(options)
-    globalLogBeginner.beginLoggingTo(
-        [textFileLogObserver(sys.stderr)], redirectStandardIO=False
-    )
-    raise SystemExit(run(options["reactor"], service))
+    hangup.hold()
+    # To import Twisted takes longer than to hold SIGHUP, by a thousand times.
+    from logrecv import foreground
+
+    raise SystemExit(foreground.serve(arguments))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorFromThreads
 from zope.interface import Attribute, Interface
 
+from logrecv import hangup
+
 #: The number of open files that is assumed where the system sets no limit.
 _UNLIMITED_FILES: Final = 1 << 20
 
@@ -89,9 +91,9 @@ class CannotStart(SystemExit, Exception):
 @define(eq=False, slots=False)
 class ProcessService(Service):
     """
-    Runs the service of a process.  SIGHUP opens files again, and a second signal to
-    stop cuts the stop short.  A failure of the start ends the program with one line on
-    standard error.
+    Runs the service of a process.  SIGHUP opens files again, once the service has
+    started.  A second signal to stop cuts the stop short.  A failure of the start ends
+    the program with one line on standard error.
 
     @ivar service: The service of the process.
     @ivar reactor: The reactor of the process.
@@ -117,7 +119,7 @@ class ProcessService(Service):
         """
         super().startService()
         self._orExit(self.service.startService)
-        self._onSignal(signal.SIGHUP, self.service.reopen)
+        hangup.release(lambda: self.reactor.callFromThread(self.service.reopen))
 
     def stopService(self) -> Deferred[None]:
         """

@@ -5,6 +5,7 @@ socket for each worker.
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +21,11 @@ from logrecv.counters import InputTally, OutputTally, QuarantineTally
 
 #: Stands for the descriptor of a socket that only other workers have.
 NO_SOCKET: Final = -1
+
+#: The signals that everybody sends to all processes of a service at once: terminals,
+#: systemd.  They are blocked in a worker from its first moment on, until the worker can
+#: take them.
+STOPPING_SIGNALS: Final = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
 
 #: Bytes that are read at a time before the reactor runs.
 _READ_SIZE: Final = 65536

@@ -5,6 +5,7 @@ The process of a worker, as the supervisor sees it.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from twisted.python.failure import Failure
 
 from logrecv.workers.messages import (
     NO_SOCKET,
+    STOPPING_SIGNALS,
     Ask,
     ControlProtocol,
     Ended,
@@ -183,12 +185,17 @@ def _start(descriptor: int, task: Task) -> subprocess.Popen[bytes]:
     # The process imports the same code as this process, wherever that came from, and
     # nothing from its working directory.
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "logrecv.workers", str(descriptor)],
-        env={**os.environ, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
-        pass_fds=inherited - {NO_SOCKET},
-    )
+    # The worker inherits the mask, and unblocks the signals when it can take them.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "logrecv.workers", str(descriptor)],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            pass_fds=inherited - {NO_SOCKET},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def awaitReady(workers: Collection[WorkerProcess]) -> None:

@@ -42,6 +42,7 @@ from logrecv.workers.balance import ConnectionCounts, Slot
 from logrecv.workers.inherited import InheritedPorts, inherited
 from logrecv.workers.messages import (
     NO_SOCKET,
+    STOPPING_SIGNALS,
     Ask,
     ControlProtocol,
     Ended,
@@ -303,6 +304,8 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
+    # Blocked by the supervisor: they would have ended the process before this.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
     supervisor = SupervisorConnection(socket.socket(fileno=descriptor))
     try:
         task = supervisor.receive()

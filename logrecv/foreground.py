@@ -1,0 +1,44 @@
+"""
+The service in the foreground, without a runner of Twisted.  The service's own log goes
+to standard error, so that standard output carries records alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.logger import globalLogBeginner, textFileLogObserver
+
+from logrecv.process import ProcessService
+from logrecv.tap import Options, makeService
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """
+    Run the service that a command line describes, until a signal stops it.
+
+    @param arguments: The command line without the command.
+    @return: The exit status: 0, or 1 if the stop lost records.
+    """
+    options = Options()
+    options.parseOptions(arguments)
+    service = makeService(options)
+    globalLogBeginner.beginLoggingTo(
+        [textFileLogObserver(sys.stderr)], redirectStandardIO=False
+    )
+    return run(options["reactor"], service)
+
+
+def run(reactor: Any, service: ProcessService) -> int:
+    """
+    Run a service until the reactor is stopped.
+
+    @return: The exit status: 0, or 1 if the stop lost records.
+    """
+    service.privilegedStartService()
+    service.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+    return 1 if service.service.lost else 0
