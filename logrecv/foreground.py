@@ -5,12 +5,13 @@ to standard error, so that standard output carries records alone.
 
 from __future__ import annotations
 
-import sys
+import atexit
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import globalLogBeginner
 
+from logrecv.ownlog import OwnLog
 from logrecv.process import ProcessService
 from logrecv.tap import Options, makeService
 
@@ -25,9 +26,11 @@ def serve(arguments: Sequence[str]) -> int:
     options = Options()
     options.parseOptions(arguments)
     service = makeService(options)
-    globalLogBeginner.beginLoggingTo(
-        [textFileLogObserver(sys.stderr)], redirectStandardIO=False
-    )
+    service.log = log = OwnLog.toStandardError()
+    assert log.observer is not None
+    atexit.register(log.end)
+    # Nothing that a library prints may get among the records.
+    globalLogBeginner.beginLoggingTo([log.observer])
     return run(options["reactor"], service)
 
 

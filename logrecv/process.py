@@ -8,19 +8,20 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
 from zope.interface import Attribute, Interface
 
 from logrecv import hangup
+from logrecv.ownlog import OwnLog
 
 #: The number of open files that is assumed where the system sets no limit.
 _UNLIMITED_FILES: Final = 1 << 20
@@ -97,10 +98,20 @@ class ProcessService(Service):
 
     @ivar service: The service of the process.
     @ivar reactor: The reactor of the process.
+    @ivar log: The log of the process.
     """
 
     service: IProcessService
-    reactor: IReactorFromThreads
+    reactor: Any
+    log: OwnLog = field(factory=OwnLog)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """
+        Become part of an application, and have C{twistd} use the log of the process.
+        """
+        super().setServiceParent(parent)
+        if self.log.observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.log.observer)
 
     def privilegedStartService(self) -> None:
         """
@@ -119,6 +130,7 @@ class ProcessService(Service):
         """
         super().startService()
         self._orExit(self.service.startService)
+        self.reactor.addSystemEventTrigger("after", "shutdown", self.log.end)
         hangup.release(lambda: self.reactor.callFromThread(self.service.reopen))
 
     def stopService(self) -> Deferred[None]:
@@ -137,8 +149,7 @@ class ProcessService(Service):
             start()
         except (CannotListenError, OSError) as error:
             line = " ".join(str(error).split())
-            # Runners have replaced sys.stderr by their log.
-            print(f"logrecv: {line}", file=sys.__stderr__)
+            self.log.fail(f"logrecv: {line}")
             raise CannotStart(line) from None
 
     def _onSignal(self, number: signal.Signals, function: Callable[[], None]) -> None:

@@ -4,8 +4,11 @@ The plugin for C{twistd} and C{twist}: its options, and the service that they de
 
 from __future__ import annotations
 
+import atexit
+
 from logrecv.group import spoolNumbers
 from logrecv.options import Options
+from logrecv.ownlog import OwnLog
 from logrecv.process import IProcessService, ProcessService
 from logrecv.receiver import makeReceiver
 
@@ -28,4 +31,12 @@ def makeService(options: Options) -> ProcessService:
         service = makeSupervisor(options)
     else:
         service = makeReceiver(options).service
-    return ProcessService(service, options["reactor"])
+    log = OwnLog()
+    if options.parent is not None:
+        # Not imported by the command, which is to start fast.
+        from logrecv.runners import ownLogUnder
+
+        hasRecordsOut = options["outputs"].standardOutput.isTaken
+        log = ownLogUnder(options.parent, options["reactor"], hasRecordsOut)
+        atexit.register(log.end)
+    return ProcessService(service, options["reactor"], log)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from zope.interface import implementer
 
 from logrecv.counters import OutputTally
@@ -38,17 +38,26 @@ from logrecv.threads import ThreadExecutor
 
 
 @implementer(IStandardOutput)
-@frozen(eq=False)
+@define(eq=False)
 class StandardOutput:
     """
     The standard output of the process, taken before a runner replaces it.
 
-    @ivar stream: The unbuffered binary stream.
     @ivar terminal: C{True} if the stream is a terminal, with a person before it.
+    @ivar isTaken: C{True} once an output has taken the stream, to write records to it.
     """
 
-    stream: BinaryIO
+    _stream: BinaryIO
     terminal: bool
+    isTaken: bool = field(default=False, init=False)
+
+    @property
+    def stream(self) -> BinaryIO:
+        """
+        The unbuffered binary stream.
+        """
+        self.isTaken = True
+        return self._stream
 
     @classmethod
     def ofProcess(cls) -> StandardOutput:

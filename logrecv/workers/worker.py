@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from attrs import define, field
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import (
     FilteringLogObserver,
@@ -27,7 +26,6 @@ from twisted.logger import (
     eventAsText,
     globalLogBeginner,
 )
-from twisted.python.failure import Failure
 from twisted.python.threadable import isInIOThread
 from zope.interface import implementer
 
@@ -39,12 +37,12 @@ from logrecv.options import Options
 from logrecv.process import memory, processorTime
 from logrecv.receiver import Receiver, makeReceiver
 from logrecv.workers.balance import ConnectionCounts, Slot
+from logrecv.workers.connection import SupervisorConnection
 from logrecv.workers.inherited import InheritedPorts, inherited
 from logrecv.workers.messages import (
     NO_SOCKET,
     STOPPING_SIGNALS,
     Ask,
-    ControlProtocol,
     Ended,
     Failed,
     Logged,
@@ -105,52 +103,6 @@ class WorkerOptions(Options):
             for address, descriptor in zip(addresses, descriptors, strict=True)
             if descriptor != NO_SOCKET
         ]
-
-
-@define(eq=False)
-class SupervisorConnection(ControlProtocol):
-    """
-    The worker's end of the connection to its supervisor.
-
-    @ivar listener: Takes each message, and C{None} when the supervisor is gone.
-    @ivar isGone: C{True} when the supervisor is gone.
-    """
-
-    listener: Callable[[Message | None], None] = field(init=False)
-    isGone: bool = field(default=False, init=False)
-    #: Messages that were read before L{adopt} and not yet taken.
-    _received: list[Message] = field(factory=list, init=False)
-
-    def receive(self) -> Message:
-        """
-        Wait for a message, before the reactor runs.
-
-        @raise EOFError: The supervisor is gone.
-        """
-        while not self._received:
-            self._received = self.read()
-        return self._received.pop(0)
-
-    def adopt(self, reactor: Any) -> None:
-        """
-        Let the reactor read messages from now on.
-        """
-        super().adopt(reactor)
-        for message in self._received:
-            self.listener(message)
-
-    def messageReceived(self, message: Message) -> None:
-        """
-        Take a message of the supervisor.
-        """
-        self.listener(message)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Take note that the supervisor is gone.
-        """
-        self.isGone = True
-        self.listener(None)
 
 
 class _State(Enum):
@@ -240,14 +192,13 @@ class WorkerMain:
 
     def _end(self) -> None:
         self._state = _State.ENDED
+        self.supervisor.finish()
         self._report()
         self.supervisor.send(Ended(self.receiver.service.lost))
-        transport = self.supervisor.transport
-        if self.supervisor.isGone or transport is None:
+        if self.supervisor.isGone or self.supervisor.transport is None:
             self.reactor.stop()
         else:
-            # The transport closes when the last messages are written.
-            transport.loseConnection()
+            self.supervisor.transport.loseConnection()
 
 
 def _beginLogging(supervisor: SupervisorConnection) -> Callable[[Any], None]:

@@ -72,7 +72,7 @@ class DefaultTests(ProgramTestCase):
 
     def test_twistd(self) -> None:
         """
-        C{twistd -n logrecv} does so too, with its log between the records.
+        C{twistd -n logrecv} does so too.
         """
         with defaultPorts():
             self._tryOut(self.serve(runner=RUNNERS["twistd"], defaults=True))
