@@ -19,9 +19,11 @@ from twisted.logger import (
     eventAsText,
 )
 from twisted.python.logfile import LogFile
+from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from logrecv.ownlog import LogThread, OwnLog, ThreadedFile, unbuffered
+from logrecv.usage import exitFor
 
 #: The keys of an event that an observer for syslog uses, beside the text.
 _PLAIN_KEYS: Final[Sequence[str]] = (
@@ -51,6 +53,24 @@ def ownLogUnder(
     if "fileLogObserverFactory" in runner:
         return _underTwist(runner, hasRecordsOut)
     return OwnLog()
+
+
+def checkStandardOutput(runner: MutableMapping[str, Any]) -> None:
+    """
+    Refuse to write records to standard output where the runner goes into the
+    background: C{twistd} connects standard output to C{/dev/null} there.
+
+    @param runner: The options of the runner.
+    @raise SystemExit: The records would be lost.
+    """
+    # twistd alone has this option; twist stays in the foreground.
+    if not runner.get("nodaemon", True):
+        raise exitFor(
+            UsageError(
+                "--output stdout: in the background, twistd has no standard output; "
+                "write to file:PATH, or give twistd -n"
+            )
+        )
 
 
 def _underTwist(runner: MutableMapping[str, Any], hasRecordsOut: bool) -> OwnLog:

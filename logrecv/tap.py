@@ -20,7 +20,18 @@ def makeService(options: Options) -> ProcessService:
     Make the service that the command line describes.
 
     @param options: The options, parsed.
+    @raise SystemExit: The runner cannot run this service.
     """
+    log = OwnLog()
+    if options.parent is not None:
+        # Not imported by the command, which is to start fast.
+        from logrecv.runners import checkStandardOutput, ownLogUnder
+
+        hasRecordsOut = options["outputs"].standardOutput.isTaken
+        if hasRecordsOut:
+            checkStandardOutput(options.parent)
+        log = ownLogUnder(options.parent, options["reactor"], hasRecordsOut)
+        atexit.register(log.end)
     # Only workers hand on the records that workers of an earlier run have left.
     isLeft = any(spoolNumbers(spool) for spool in options["outputs"].spools)
     service: IProcessService
@@ -31,12 +42,4 @@ def makeService(options: Options) -> ProcessService:
         service = makeSupervisor(options)
     else:
         service = makeReceiver(options).service
-    log = OwnLog()
-    if options.parent is not None:
-        # Not imported by the command, which is to start fast.
-        from logrecv.runners import ownLogUnder
-
-        hasRecordsOut = options["outputs"].standardOutput.isTaken
-        log = ownLogUnder(options.parent, options["reactor"], hasRecordsOut)
-        atexit.register(log.end)
     return ProcessService(service, options["reactor"], log)

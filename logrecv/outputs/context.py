@@ -44,11 +44,13 @@ class StandardOutput:
     The standard output of the process, taken before a runner replaces it.
 
     @ivar terminal: C{True} if the stream is a terminal, with a person before it.
+    @ivar isOpen: C{False} in a process that was started without a standard output.
     @ivar isTaken: C{True} once an output has taken the stream, to write records to it.
     """
 
     _stream: BinaryIO
     terminal: bool
+    isOpen: bool = True
     isTaken: bool = field(default=False, init=False)
 
     @property
@@ -69,8 +71,9 @@ class StandardOutput:
             descriptor = stream.fileno()
         except (AttributeError, OSError, ValueError):
             # In a process that was started without a standard output, it is None.
+            isOpen = stream is not None
             buffer = getattr(stream, "buffer", None)
-            return cls(buffer or open(os.devnull, "wb", buffering=0), False)
+            return cls(buffer or open(os.devnull, "wb", buffering=0), False, isOpen)
         return cls(open(descriptor, "wb", buffering=0, closefd=False), stream.isatty())
 
 

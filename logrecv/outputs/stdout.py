@@ -12,7 +12,7 @@ from typing import BinaryIO
 from attrs import define, field
 from zope.interface import implementer
 
-from logrecv.descriptions import Description
+from logrecv.descriptions import Description, DescriptionError
 from logrecv.formats.json import encodeJSON
 from logrecv.formats.pretty import makePretty
 from logrecv.formats.text import makeText
@@ -91,9 +91,13 @@ def parseStdout(description: Description, context: OutputContext) -> IRecordSink
     C{NO_COLOR} (U{https://no-color.org}).
 
     @raise logrecv.descriptions.DescriptionError: The description cannot be
-        used.
+        used, or there is no standard output.
     """
     output = context.standardOutput
+    if not output.isOpen:
+        raise DescriptionError(
+            "this process was started without a standard output; write to file:PATH"
+        )
     color = output.terminal and not os.environ.get("NO_COLOR")
     formats = {
         "pretty": makePretty(color=color),

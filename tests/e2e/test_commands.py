@@ -251,10 +251,33 @@ class UsageTests(ProgramTestCase):
                 "--logfile=log",
                 "logrecv",
                 f"--tcp=tcp:{port}:interface=127.0.0.1",
+                "--output=file:out",
             )
             self.assertEqual(program.end(), 1, program.describe())
         self.assertIn(str(port), program.err + program.out)
         self.assertFalse((self.directory / "pid").exists())
+
+    def test_daemonStandardOutput(self) -> None:
+        """
+        C{twistd} that is to go into the background, where there is no standard output,
+        does not take records for standard output, with or without a description.
+        """
+        twistd = (script("twistd"), "--pidfile=pid", "--logfile=log", "logrecv")
+        for options in (
+            (),
+            ("--output=stdout",),
+            ("--output=stdout:format=pretty",),
+            ("--output=file:out", "--output=stdout:level=ERROR", "--workers=2"),
+        ):
+            done = self.call(*twistd, "--tcp=unix:socket", *options)
+            self._assertRefused(done, "--output stdout", "file:PATH", "twistd -n")
+
+    def test_noStandardOutput(self) -> None:
+        """
+        A process that was started without standard output takes no records for it.
+        """
+        command = f"exec {script('logrecv')} --tcp=unix:socket >&-"
+        self._assertRefused(self.call("sh", "-c", command), "'stdout'", "file:PATH")
 
     def test_datagramPortTaken(self) -> None:
         """
