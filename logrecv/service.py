@@ -33,6 +33,10 @@ DRAIN_TIMEOUT: Final = 10.0
 #: Seconds beyond that in which outputs may close their files and connections.
 CLOSE_TIMEOUT: Final = 5.0
 
+#: Seconds in which outputs may write and close when a second signal cuts a stop short.
+#: An output with a queue takes up to two.
+HURRIED_TIMEOUT: Final = 3.0
+
 #: The remark in the log on each implementation of the decoder.
 _REMARKS: Final = {
     "compiled": "",

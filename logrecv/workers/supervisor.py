@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Final
 
 from attrs import Factory, define, field
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -20,7 +21,12 @@ from zope.interface import implementer
 from logrecv.group import spoolNumbers
 from logrecv.inputs.draining import LOOK_DELAY
 from logrecv.process import IProcessService
-from logrecv.service import CLOSE_TIMEOUT, DRAIN_TIMEOUT, logStopped
+from logrecv.service import (
+    CLOSE_TIMEOUT,
+    DRAIN_TIMEOUT,
+    HURRIED_TIMEOUT,
+    logStopped,
+)
 from logrecv.workers.balance import SharedFiles
 from logrecv.workers.lifecycle import State, WorkerLifecycle
 from logrecv.workers.messages import Message, Reopen, StopNow, Task
@@ -41,6 +47,10 @@ _ACCEPT_DELAY: Final = 0.02
 
 #: Seconds that a stop gives workers beyond the time that they give themselves.
 EXTRA_STOP_TIMEOUT: Final = 3.0
+
+#: Seconds from the kill of a process to its end, at most.  The system does not kill a
+#: process that waits for a broken disk.
+KILL_TIMEOUT: Final = 5.0
 
 
 @implementer(IProcessService)
@@ -80,6 +90,10 @@ class Supervisor(Service):
         init=False,
     )
     _isBound: bool = field(default=False, init=False)
+    #: Kills the workers that do not stop, and later goes on without them.
+    _killing: IDelayedCall | None = field(default=None, init=False)
+    #: Fires when a stop waits no longer for the processes of workers.
+    _ended: Deferred[None] = field(factory=Deferred, init=False)
     _files: SharedFiles | None = field(default=None, init=False)
 
     # -- starting --
@@ -224,6 +238,10 @@ class Supervisor(Service):
         Cut short a stop that is under way, in all workers.
         """
         self._tellAll(StopNow())
+        left = HURRIED_TIMEOUT + EXTRA_STOP_TIMEOUT
+        if self._killing is not None and self._killing.active():
+            remaining = self._killing.getTime() - self.reactor.seconds()
+            self._killing.reset(min(left, remaining))
 
     async def _stop(self) -> None:
         workers = [each for each in self._workers.values() if each.process is not None]
@@ -233,12 +251,7 @@ class Supervisor(Service):
             worker.stop()
         await self._untilAccepted()
         self.sockets.close()
-        every = DeferredList(ends, consumeErrors=True)
-        timeout = self.drain + CLOSE_TIMEOUT + EXTRA_STOP_TIMEOUT
-        try:
-            await every.addTimeout(timeout, self.reactor)
-        except TimeoutError:
-            await self._killAll()
+        await self._untilEnded(DeferredList(ends))
         for service in self.consoles:
             with suppress(Exception):
                 await maybeDeferred(service.stopService)
@@ -255,16 +268,29 @@ class Supervisor(Service):
         while self.reactor.seconds() < deadline and self.sockets.isAwaited():
             await deferLater(self.reactor, _ACCEPT_DELAY)
 
-    async def _killAll(self) -> None:
+    async def _untilEnded(self, every: Deferred[Any]) -> None:
         """
-        Kill the workers that do not stop.
+        Wait for the end of all processes, and kill the ones that take too long.
         """
-        stuck = [each for each in self._workers.values() if each.process is not None]
-        ends = [worker.ended() for worker in stuck]
-        for worker in stuck:
-            self._log.error("worker {number} does not stop", number=worker.number)
-            worker.kill()
-        await DeferredList(ends)
+        timeout = self.drain + CLOSE_TIMEOUT + EXTRA_STOP_TIMEOUT
+        self._killing = self.reactor.callLater(timeout, self._killAll)
+        every.addCallback(lambda results: self._end())
+        await self._ended
+
+    def _killAll(self) -> None:
+        for worker in self._workers.values():
+            if worker.process is not None:
+                self._log.error(
+                    "worker {number} does not stop: it is killed", number=worker.number
+                )
+                worker.kill()
+        self._killing = self.reactor.callLater(KILL_TIMEOUT, self._end)
+
+    def _end(self) -> None:
+        if self._killing is not None and self._killing.active():
+            self._killing.cancel()
+        if not self._ended.called:
+            self._ended.callback(None)
 
     def _cleanUp(self) -> None:
         """

@@ -444,6 +444,29 @@ class EndTests(WorkersTestCase):
         self.assertIsNone(service.process.poll())
         service.stop()
 
+    def test_stuckAtTheEnd(self) -> None:
+        """
+        A worker that does not stop is killed, and the records are counted that it had,
+        as far as it had reported them.
+        """
+        port = freePort()
+        service = self.serveWith(2, f"--output=forward:http:127.0.0.1:{port}")
+        sender = self.send(service, "sender", 100)
+        sender.join()
+        service.waitFor(lambda: Metrics.ask(service).total("accepted") == 100)
+        workers = workersOf(service)
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        service.process.send_signal(signal.SIGTERM)
+        # Not before the first signal was taken.
+        time.sleep(0.5)
+        self.assertEqual(service.stop(), 1, service.describe())
+        self.assertEmptied(workers)
+        self.assertIn("does not stop: it is killed", service.log)
+        self.assertIn("stopped; 100 records were lost", service.log)
+        self.assertIn("100 of 1-forward", service.log)
+        self.assertNotIn("Traceback", service.log)
+
     def test_stuck(self) -> None:
         """
         C{/healthz} names a worker that does not answer, and is well again when
