@@ -82,6 +82,9 @@ class OutputTally:
     @ivar queued: The number of records that wait.
     @ivar restored: The number of records that an earlier run left in the spool.
     @ivar dropped: The numbers of records that were given up, by reason.
+    @ivar uncertain: The number of dropped records that may have reached their
+        destination all the same: a write was under way when the service stopped.
+    @ivar isDurable: C{True} if queued records outlive the process.
     """
 
     output: str
@@ -90,6 +93,8 @@ class OutputTally:
     queued: int = 0
     restored: int = 0
     dropped: dict[str, int] = field(factory=dict)
+    uncertain: int = 0
+    isDurable: bool = False
 
     def drop(self, reason: str, count: int) -> None:
         """

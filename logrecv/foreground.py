@@ -21,7 +21,7 @@ def serve(arguments: Sequence[str]) -> int:
     Run the service that a command line describes, until a signal stops it.
 
     @param arguments: The command line without the command.
-    @return: The exit status: 0, or 1 if the stop lost records.
+    @return: The exit status: 0, or 1 if records were lost since the start.
     """
     options = Options()
     options.parseOptions(arguments)
@@ -38,7 +38,7 @@ def run(reactor: Any, service: ProcessService) -> int:
     """
     Run a service until the reactor is stopped.
 
-    @return: The exit status: 0, or 1 if the stop lost records.
+    @return: The exit status: 0, or 1 if records were lost since the start.
     """
     service.privilegedStartService()
     service.startService()

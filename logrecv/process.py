@@ -34,8 +34,8 @@ class IProcessService(Interface):
     receive.
     """
 
-    lost: dict[str, int] = Attribute(
-        "The numbers of records that the stop gave up, by output."
+    lost: int = Attribute(
+        "The number of records that were lost since the start, known at the end."
     )
 
     def privilegedStartService() -> None:

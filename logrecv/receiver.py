@@ -80,6 +80,7 @@ def makeReceiver(options: Options) -> Receiver:
         _Inputs(options, intake, admission).make(),
         [*consoles, *keepers],
         tallies=outputs,
+        quarantine=quarantine.tally,
         drain=options["drainSeconds"],
         clock=reactor,
         reopenables=[each for each in reopenables if IReopenable.providedBy(each)],

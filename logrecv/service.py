@@ -4,7 +4,8 @@ The receiving service: inputs and outputs, started and stopped in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, Final, cast
 
 from attrs import define, field
@@ -13,7 +14,6 @@ from twisted.internet.defer import (
     CancelledError,
     Deferred,
     DeferredList,
-    TimeoutError,
     maybeDeferred,
 )
 from twisted.internet.interfaces import IReactorTime
@@ -22,8 +22,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from logrecv import __version__
-from logrecv.counters import OutputTally
+from logrecv.counters import OutputTally, QuarantineTally
 from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.losses import findLosses, giveUp, logLosses
 from logrecv.process import IProcessService
 from logrecv.wire.pickled.machine import IMPLEMENTATION
 
@@ -70,10 +71,11 @@ class ReceiverService(Service):
     @ivar inputs: The services that listen for records.
     @ivar consoles: Services that start before the inputs and stop last.
     @ivar tallies: The tallies of the outputs, for the account at the end.
+    @ivar quarantine: The tally of the quarantine, for the same.
     @ivar reopenables: The objects with files that are opened again at SIGHUP.
     @ivar drain: The time that a stop may take, in seconds.
     @ivar clock: The clock of this time.
-    @ivar lost: The numbers of records that the stop gave up, by output.
+    @ivar lost: The number of records that were lost since the start, known at the end.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -82,12 +84,13 @@ class ReceiverService(Service):
     inputs: Sequence[IService]
     consoles: Sequence[IService] = ()
     tallies: Sequence[OutputTally] = field(default=(), kw_only=True)
+    quarantine: QuarantineTally = field(factory=QuarantineTally, kw_only=True)
     reopenables: Sequence[IReopenable] = field(default=(), kw_only=True)
     drain: float = field(default=DRAIN_TIMEOUT, kw_only=True)
     clock: IReactorTime = field(factory=_globalReactor, kw_only=True)
-    lost: dict[str, int] = field(factory=dict, init=False)
-    #: The step of a stop that is waited for.
-    _waiting: Deferred[None] | None = field(default=None, init=False)
+    lost: int = field(default=0, init=False)
+    #: Ends the waiting for a step of the stop.
+    _cut: Callable[[], None] | None = field(default=None, init=False)
     _stopsNow: bool = field(default=False, init=False)
 
     def privilegedStartService(self) -> None:
@@ -140,79 +143,85 @@ class ReceiverService(Service):
         Cut short a stop that is under way.
         """
         self._stopsNow = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._cut is not None:
+            self._cut()
 
     async def _stop(self) -> None:
         deadline = self.clock.seconds() + self.drain
-        before = self._dropped()
-        await self._untilDeadline(deadline, self._stopAll(self.inputs))
+        inputs = self._stopAll(self.inputs)
+        if not await self._untilDeadline(deadline, inputs):
+            # They close all connections at once.
+            inputs.cancel()
         await self._untilDeadline(deadline, maybeDeferred(self.sink.flush))
-        await self._untilDeadline(
-            deadline + CLOSE_TIMEOUT, maybeDeferred(self.sink.stop)
-        )
+        # A second signal does not cut this short: an output that writes or closes has
+        # to know whether that went well.
+        timeout = deadline + CLOSE_TIMEOUT - self.clock.seconds()
+        if self._stopsNow:
+            timeout = HURRIED_TIMEOUT
+        await self._within(max(timeout, 0), maybeDeferred(self.sink.stop))
         await self._stopAll(self.consoles)
-        self._account(before)
+        self._account()
 
-    async def _untilDeadline(self, deadline: float, step: Deferred[None]) -> None:
+    async def _untilDeadline(self, deadline: float, step: Deferred[None]) -> bool:
         """
         Wait for a step of the stop, until the deadline or a call of L{stopNow}.
+
+        @return: C{True} if the step is done.
         """
         left = 0.0 if self._stopsNow else max(deadline - self.clock.seconds(), 0)
-        self._waiting = step.addTimeout(left, self.clock)
-        if self._stopsNow:
-            step.cancel()
-        try:
-            await step
-        except (CancelledError, TimeoutError):
+        return await self._within(left, step, isCut=True)
+
+    async def _within(
+        self, seconds: float, step: Deferred[None], isCut: bool = False
+    ) -> bool:
+        """
+        Wait for a step of the stop, which goes on when the time is over.
+
+        @param seconds: The longest time to wait.
+        @param isCut: C{True} if L{stopNow} ends the waiting.
+        @return: C{True} if the step is done.
+        """
+        # Not with a timeout of the step: that would cancel it, and with it the writes
+        # of outputs.
+        waiting: Deferred[bool] = Deferred()
+
+        def end(isDone: bool) -> None:
+            if not waiting.called:
+                waiting.callback(isDone)
+
+        step.addErrback(self._failed)
+        step.addCallback(lambda result: end(True))
+        if seconds <= 0:
+            end(False)
+        timer = self.clock.callLater(seconds, end, False)
+        self._cut = partial(end, False) if isCut else None
+        isDone = await waiting
+        self._cut = None
+        if timer.active():
+            timer.cancel()
+        if not isDone:
             self._log.warn("the time to stop is over; going on without the rest")
-        except Exception:
-            self._log.failure("could not stop cleanly")
-        finally:
-            self._waiting = None
+        return isDone
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("could not stop cleanly", failure)
 
     def _stopAll(self, services: Sequence[IService]) -> Deferred[None]:
         """
         Stop several services at the same time.
         """
 
-        def stopped(results: list[tuple[bool, object]]) -> None:
-            for success, result in results:
-                if not success and not cast(Failure, result).check(CancelledError):
-                    self._log.failure("could not stop cleanly", cast(Failure, result))
+        stopping = [
+            maybeDeferred(service.stopService).addErrback(self._failed)
+            for service in services
+        ]
+        return cast("Deferred[None]", DeferredList(stopping))
 
-        stopping = [maybeDeferred(service.stopService) for service in services]
-        every = DeferredList(stopping, consumeErrors=True)
-        return cast("Deferred[None]", every.addCallback(stopped))
-
-    def _dropped(self) -> dict[str, int]:
-        return {tally.output: sum(tally.dropped.values()) for tally in self.tallies}
-
-    def _account(self, before: dict[str, int]) -> None:
+    def _account(self) -> None:
         """
-        Log the number of records that the stop gave up.
-
-        @param before: The numbers of records dropped before the stop, by output.
+        Log the records that were lost.
         """
-        self.lost = {
-            output: count - before[output]
-            for output, count in self._dropped().items()
-            if count > before[output]
-        }
-        logStopped(self._log, self.lost)
-
-
-def logStopped(log: Logger, lost: dict[str, int]) -> None:
-    """
-    Log that the service has stopped, and how many records were lost.
-
-    @param lost: The numbers of records that the stop gave up, by output.
-    """
-    if lost:
-        log.error(
-            "stopped; {lost} records were lost: {outputs}",
-            lost=sum(lost.values()),
-            outputs=", ".join(f"{count} of {name}" for name, count in lost.items()),
-        )
-    else:
-        log.info("stopped; nothing was lost")
+        for tally in self.tallies:
+            giveUp(tally)
+        self.lost = logLosses(self._log, findLosses(self.tallies, self.quarantine))

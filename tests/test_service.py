@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from logrecv import __version__, service
 from logrecv.counters import OutputTally
 from logrecv.process import IProcessService
-from logrecv.service import ReceiverService
+from logrecv.service import CLOSE_TIMEOUT, ReceiverService
 from logrecv.testing import MemorySink
 
 
@@ -170,23 +170,102 @@ class ReceiverServiceTests(SynchronousTestCase):
 
     def test_account(self) -> None:
         """
-        The records that a stop gives up are counted, and logged at the end.  Records
-        that were dropped before do not count.
+        The records that were lost since the start are counted, and logged at the end
+        by output and reason.
         """
+        self.stopWith({})
+        self.assertEqual((self.service.lost, self.line()), (0, self.NOTHING))
         self.tally.drop("queue-full", 7)
-        for dropped in (0, 5):
-            self.setUpStopped()
-            events: list[Any] = []
-            globalLogPublisher.addObserver(events.append)
-            self.addCleanup(globalLogPublisher.removeObserver, events.append)
-            stopped = self.service.stopService()
-            self.tally.drop("stopped", dropped)
-            self.input.stopped.callback(None)
-            self.successResultOf(stopped)
-            wanted = {"1-file": dropped} if dropped else {}
-            self.assertEqual(self.service.lost, wanted)
-            self.assertEqual(events[-1].get("lost", 0), dropped)
-        self.assertEqual(events[-1]["outputs"], "5 of 1-file")
+        self.stopWith({"stopped": 5})
+        self.assertEqual(self.service.lost, 12)
+        self.assertEqual(
+            self.line(),
+            "stopped; 12 records were lost since the start: "
+            "7 of 1-file (queue-full), 5 of 1-file (stopped)",
+        )
+
+    #: The last line when nothing was lost.
+    NOTHING = "stopped; nothing was lost"
+
+    def stopWith(self, dropped: dict[str, int]) -> None:
+        """
+        Stop, and drop some records meanwhile.
+        """
+        self.setUpStopped()
+        self.logged: list[Any] = []
+        globalLogPublisher.addObserver(self.logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+        stopped = self.service.stopService()
+        for reason, count in dropped.items():
+            self.tally.drop(reason, count)
+        self.input.stopped.callback(None)
+        self.successResultOf(stopped)
+
+    def line(self) -> str:
+        """
+        Give the last line of the log.
+        """
+        return formatEvent(self.logged[-1])
+
+    def test_uncertain(self) -> None:
+        """
+        Records whose fate is not known are said to be lost as "up to" so many.  They
+        are the records of a sink that does not stop in time, and of a write that is
+        under way at the end.
+        """
+        self.sink.stop = Deferred  # type: ignore[method-assign]
+        self.tally.queued = 3
+        self.setUpStopped()
+        self.logged = []
+        globalLogPublisher.addObserver(self.logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+        stopped = self.service.stopService()
+        self.input.stopped.callback(None)
+        self.clock.advance(self.service.drain + CLOSE_TIMEOUT)
+        self.successResultOf(stopped)
+        self.assertEqual(
+            self.line(),
+            "stopped; up to 3 records were lost since the start: "
+            "up to 3 of 1-file (stopped)",
+        )
+        self.assertEqual(self.tally.queued, 0)
+
+    def test_durable(self) -> None:
+        """
+        Records that stay in a spool are not lost.
+        """
+        self.tally.isDurable, self.tally.queued = True, 3
+        self.stopWith({})
+        self.assertEqual(self.line(), self.NOTHING)
+        self.assertEqual(self.tally.queued, 3)
+
+    def test_quarantined(self) -> None:
+        """
+        Records that a receiver refused are not lost if the quarantine has them.
+        """
+        self.service.quarantine.kept["refused"] = 5
+        self.stopWith({"refused": 5})
+        self.assertEqual(self.line(), self.NOTHING)
+        self.stopWith({"refused": 1})
+        self.assertIn("1 of 1-file (refused)", self.line())
+
+    def test_stopNowWrites(self) -> None:
+        """
+        L{ReceiverService.stopNow} does not cancel the end of the sink, and waits for it
+        for some time.
+        """
+        self.console.stopped.callback(None)
+        flushed, ended = Deferred(), Deferred()  # type: ignore[var-annotated]
+        self.sink.flush = lambda: flushed  # type: ignore[method-assign]
+        self.sink.stop = lambda: ended  # type: ignore[method-assign]
+        stopped = self.service.stopService()
+        self.input.stopped.callback(None)
+        self.service.stopNow()
+        self.service.stopNow()
+        self.assertNoResult(stopped)
+        self.assertNoResult(flushed)
+        ended.callback(None)
+        self.successResultOf(stopped)
 
     def setUpStopped(self) -> None:
         """

@@ -215,7 +215,7 @@ class WorkerLifecycle:
         if self.reactor.seconds() - process.begun >= LASTING:
             self._backoff.reset()
         delay = self._backoff.nextDelay()
-        level = LogLevel.info if process.lost == {} else LogLevel.error
+        level = LogLevel.info if process.lost == 0 else LogLevel.error
         self._log.emit(
             level,
             "worker {number} has ended ({how}); another begins in {delay:g} s",

@@ -142,10 +142,10 @@ class Ended(Struct, tag="ended"):
     """
     From a worker, as the last message: it has stopped in good order.
 
-    @ivar lost: The numbers of records that it gave up, by output.
+    @ivar lost: The number of records that it lost since its start.
     """
 
-    lost: dict[str, int]
+    lost: int
 
 
 ToWorker: TypeAlias = Task | Serve | Ask | Reopen | Stop | StopNow

@@ -79,8 +79,8 @@ class WorkerProcess(ControlProtocol):
     @ivar begun: The time when the process was started, in seconds.
     @ivar process: The process.
     @ivar ready: C{True} once the process is ready to serve.
-    @ivar lost: The numbers of records that the process gave up, by output, when it has
-        stopped in good order; L{None} until then.
+    @ivar lost: The number of records that the process lost, when it has stopped in good
+        order; L{None} until then.
     @ivar report: The last report; L{None} before the first report.
     """
 
@@ -89,7 +89,7 @@ class WorkerProcess(ControlProtocol):
     begun: float
     process: subprocess.Popen[bytes]
     ready: bool = field(default=False, init=False)
-    lost: dict[str, int] | None = field(default=None, init=False)
+    lost: int | None = field(default=None, init=False)
     report: Report | None = field(default=None, init=False)
     #: Fire at the next report.
     _asking: list[Deferred[None]] = field(factory=list, init=False)

@@ -20,12 +20,12 @@ from zope.interface import implementer
 
 from logrecv.group import spoolNumbers
 from logrecv.inputs.draining import LOOK_DELAY
+from logrecv.losses import findLosses, logLosses
 from logrecv.process import IProcessService
 from logrecv.service import (
     CLOSE_TIMEOUT,
     DRAIN_TIMEOUT,
     HURRIED_TIMEOUT,
-    logStopped,
 )
 from logrecv.workers.balance import SharedFiles
 from logrecv.workers.lifecycle import State, WorkerLifecycle
@@ -68,7 +68,7 @@ class Supervisor(Service):
     @ivar spools: The directories that were named for the spools of outputs.
     @ivar drain: The time that a stop may take, in seconds.
     @ivar consoles: The services that show the console.
-    @ivar lost: The numbers of records that the stop gave up, by output.
+    @ivar lost: The number of records that were lost since the start, known at the end.
     @ivar metrics: The metrics of the workers themselves.
     """
 
@@ -83,7 +83,7 @@ class Supervisor(Service):
     spools: Sequence[str] = field(default=(), kw_only=True)
     drain: float = field(default=DRAIN_TIMEOUT, kw_only=True)
     consoles: Sequence[IService] = field(default=(), init=False)
-    lost: dict[str, int] = field(factory=dict, init=False)
+    lost: int = field(default=0, init=False)
     _workers: dict[int, WorkerLifecycle] = field(factory=dict, init=False)
     metrics: WorkersCollector = field(
         default=Factory(lambda self: WorkersCollector(self._workers), takes_self=True),
@@ -245,7 +245,6 @@ class Supervisor(Service):
 
     async def _stop(self) -> None:
         workers = [each for each in self._workers.values() if each.process is not None]
-        processes = [each.process for each in workers if each.process is not None]
         ends = [worker.ended() for worker in workers]
         for worker in self._workers.values():
             worker.stop()
@@ -256,7 +255,7 @@ class Supervisor(Service):
             with suppress(Exception):
                 await maybeDeferred(service.stopService)
         self._cleanUp()
-        self._account(processes)
+        self._account()
 
     async def _untilAccepted(self) -> None:
         """
@@ -301,18 +300,10 @@ class Supervisor(Service):
             self._files.remove()
             self._files = None
 
-    def _account(self, processes: Sequence[WorkerProcess]) -> None:
+    def _account(self) -> None:
         """
-        Log the number of records that the stop gave up.
-
-        @param processes: The processes that ran when the stop began.
+        Log the records that were lost.
         """
-        for process in processes:
-            lost = process.lost
-            if lost is None:
-                # The process was killed with the records that it held.
-                lost = self.totals.queued(process.number)
-            for output, count in lost.items():
-                if count:
-                    self.lost[output] = self.lost.get(output, 0) + count
-        logStopped(self._log, self.lost)
+        self.totals.close()
+        losses = findLosses(self.totals.outputs, self.totals.quarantine)
+        self.lost = logLosses(self._log, losses)

@@ -46,6 +46,8 @@ def addReport(total: Report, report: Report) -> None:
         outputs.queued += further.queued
         outputs.restored += further.restored
         _addEach(outputs.dropped, further.dropped)
+        outputs.uncertain += further.uncertain
+        outputs.isDurable |= further.isDurable
     _addEach(total.quarantine.kept, report.quarantine.kept)
     _addEach(total.quarantine.dropped, report.quarantine.dropped)
     total.repeated += report.repeated
@@ -125,6 +127,23 @@ class Totals:
                 tally.connections = 0
             self._ended[number] = report
 
+    def close(self) -> None:
+        """
+        Close the accounts of workers that have ended, or could not be ended, since no
+        worker follows.  Records that they had queued in memory, as far as their last
+        reports say, are lost.  A worker that stopped in good order has none.
+        """
+        for number in list(self._current):
+            self.end(number)
+        for report in self._ended.values():
+            for output in report.outputs:
+                if not output.isDurable:
+                    output.drop(KILLED, output.queued)
+                    output.queued = 0
+            addReport(self._closed, report)
+        self._ended.clear()
+        self.sumUp()
+
     def queued(self, number: int) -> dict[str, int]:
         """
         Return the numbers of records that a worker has queued, or had queued at its
@@ -149,7 +168,8 @@ class Totals:
         for each, outputs in zip(self.outputs, total.outputs, strict=True):
             each.filtered, each.delivered = outputs.filtered, outputs.delivered
             each.queued, each.restored = outputs.queued, outputs.restored
-            each.dropped = outputs.dropped
+            each.dropped, each.uncertain = outputs.dropped, outputs.uncertain
+            each.isDurable = outputs.isDurable
         self.quarantine.kept = total.quarantine.kept
         self.quarantine.dropped = total.quarantine.dropped
         self.repeated = total.repeated

@@ -408,8 +408,8 @@ class StandardOutputTests(ProgramTestCase):
 
     def test_pipeClosed(self) -> None:
         """
-        When nobody reads the pipe any more the service lives on, and counts what
-        it drops.
+        When nobody reads the pipe any more the service lives on, counts what it
+        drops, and says so at the end.
         """
         read, write = os.pipe()
         service = self.serve(
@@ -425,7 +425,8 @@ class StandardOutputTests(ProgramTestCase):
         service.awaitRecords(3, "records.jsonl")
         dropped = 'logrecv_output_dropped_total{output="1-stdout",reason="closed"}'
         service.waitFor(lambda: service.metrics().get(dropped) == 3)
-        self.assertEqual(service.stop(), 0)
+        self.assertEqual(service.stop(), 1)
+        self.assertIn("3 of 1-stdout (closed)", service.log)
 
     def test_terminal(self) -> None:
         """

@@ -35,7 +35,7 @@ class SupervisorConnectionTests(SynchronousTestCase):
         connection.send(emptyReport([], []))
         self.assertEqual(transport.value(), b"")
         connection.finish()
-        connection.send(Ended({}))
+        connection.send(Ended(0))
         self.assertIsNone(transport.producer)
         told, ended = MessageBuffer().feed(transport.value())
         assert isinstance(told, Logged)

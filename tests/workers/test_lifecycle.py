@@ -242,7 +242,7 @@ class WorkerLifecycleTests(TestCase):
         """
         spool = os.path.join(self.spool, spoolName(2))
         os.makedirs(spool)
-        self.useProgram(emptyReport(["tcp"], ["1-forward"]), Ended({}))
+        self.useProgram(emptyReport(["tcp"], ["1-forward"]), Ended(0))
         lifecycle = self.makeLifecycle(isLeftover=True)
         lifecycle.start()
         lifecycle.serve()
@@ -258,7 +258,7 @@ class WorkerLifecycleTests(TestCase):
         os.makedirs(spool)
         report = emptyReport(["tcp"], ["1-forward"])
         report.outputs[0].queued = 1
-        self.useProgram(report, Ended({}))
+        self.useProgram(report, Ended(0))
         lifecycle = self.makeLifecycle(isLeftover=True)
         lifecycle.start()
         lifecycle.serve()

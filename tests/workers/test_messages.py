@@ -39,7 +39,7 @@ MESSAGES: list[Message] = [
     Ready(),
     Failed("no\nroom"),
     Logged("warn", "logrecv", "two\nlines \N{SNOWMAN}"),
-    Ended({"1-file": 7}),
+    Ended(3),
 ]
 
 

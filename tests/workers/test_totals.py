@@ -123,3 +123,26 @@ class TotalsTests(SynchronousTestCase):
         self.totals.end(1)
         self.totals.end(1)
         self.check(delivered=7, queued=3)
+
+    def test_close(self) -> None:
+        """
+        At the end, records that a worker had queued in memory are lost, also if it
+        could not be ended.
+        """
+        self.totals.put(1, report(10, 7, 3))
+        self.totals.put(2, report(10, 8, 2))
+        self.totals.end(1)
+        self.totals.close()
+        self.check(delivered=15, queued=0)
+        self.assertEqual(self.output.dropped, {KILLED: 5})
+
+    def test_closeSpool(self) -> None:
+        """
+        Records that a worker had queued in a spool stay there.
+        """
+        durable = report(10, 7, 3)
+        durable.outputs[0].isDurable = True
+        self.totals.put(1, durable)
+        self.totals.close()
+        self.check(delivered=7, queued=3)
+        self.assertEqual(self.output.dropped, {})

@@ -67,6 +67,7 @@ class Buffer:
         @raise OSError: The store cannot be opened.
         """
         self.store.open()
+        self.tally.isDurable = self.store.durable
         self.tally.restored = self.tally.queued = self.store.count
         self.isFull = self.store.size >= self.capacity.limit
 
@@ -224,11 +225,12 @@ class Buffer:
         first = self.store.first()
         return first is None or first > number
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, inFlight: int = 0) -> None:
         """
         Close the store.  Records that are not in a spool are dropped.
 
         @param reason: The reason for that.
+        @param inFlight: The number of records in a write that is under way.
         """
         if self._storeAgain is not None:
             self._storeAgain.cancel()
@@ -242,13 +244,16 @@ class Buffer:
                 count=kept,
             )
         lost = self.tally.queued - kept
+        uncertain = 0 if kept else min(inFlight, lost)
         if lost:
             self._log.error(
-                "{output}: {count} records are lost",
+                "{output}: {upTo}{count} records are lost",
                 output=self.tally.output,
+                upTo="up to " if uncertain else "",
                 count=lost,
             )
         self.tally.drop(reason, lost)
+        self.tally.uncertain += uncertain
         self.tally.queued = kept
         self._unstored.clear()
         self.isFull = False

@@ -61,6 +61,7 @@ class Pump:
     @ivar failed: Called with the error if a chunk is given up.
     @ivar changed: Called when L{state} has changed.
     @ivar state: The state.
+    @ivar inFlight: The number of records in the chunk that is being written.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -74,6 +75,7 @@ class Pump:
     failed: Callable[[Exception], None]
     changed: Callable[[], None]
     state: PumpState = field(default=_IDLE, init=False)
+    inFlight: int = field(default=0, init=False)
     #: C{True} if a write that fails is given up.
     _isStopping: bool = field(default=False, init=False)
     _delay: Deferred[None] | None = field(default=None, init=False)
@@ -109,13 +111,16 @@ class Pump:
     async def _run(self) -> None:
         self.state = _WRITING
         while self.state is _WRITING and (chunk := self.next()):
+            self.inFlight = chunk.count
             try:
                 refused = await self._write(chunk)
             except Exception as error:
+                self.inFlight = 0
                 if self.state is not _ENDED:
                     self.state = _BROKEN
                     self.failed(error)
             else:
+                self.inFlight = 0
                 if self.state is not _ENDED:
                     self.state = _WRITING
                     self.written(chunk, refused)

@@ -241,7 +241,7 @@ class QueuedSink:
             self._state = _ENDED
             self._endReason = reason
             self._pump.end()
-            self._buffer.end(reason)
+            self._buffer.end(reason, self._pump.inFlight)
             self._announce()
 
     def _announce(self) -> None:
