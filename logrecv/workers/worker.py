@@ -5,6 +5,7 @@ inherited, and reports to its supervisor.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -34,6 +35,7 @@ from logrecv.group import WorkerGroup
 from logrecv.inputs.datagrams import DatagramAddress, InheritedAddress, parseAddress
 from logrecv.inputs.endpoints import StreamAddress, parseStreamAddress
 from logrecv.options import Options
+from logrecv.ownlog import OwnLog
 from logrecv.process import memory, processorTime
 from logrecv.receiver import Receiver, makeReceiver
 from logrecv.workers.balance import ConnectionCounts, Slot
@@ -59,6 +61,11 @@ from logrecv.workers.messages import (
 #: Seconds between the reports that a worker sends without being asked.  The supervisor
 #: takes the last report for the account of a worker that is killed.
 REPORT_DELAY: Final = 1.0
+
+#: Seconds in which a worker whose supervisor is gone reads its clients.  The service
+#: that is started in its place needs the addresses and the files.  Longer than a stop
+#: takes to find that clients are quiet.
+ORPHAN_TIMEOUT: Final = 0.5
 
 
 class WorkerOptions(Options):
@@ -167,8 +174,11 @@ class WorkerMain:
                 service.reopen()
             case StopNow():
                 service.stopNow()
-            case Stop() | None:
+            case Stop():
                 self._stop()
+            case None:
+                self._stop()
+                self.reactor.callLater(ORPHAN_TIMEOUT, service.stopNow)
 
     def _report(self) -> None:
         intake = self.receiver.intake
@@ -203,11 +213,13 @@ class WorkerMain:
 
 def _beginLogging(supervisor: SupervisorConnection) -> Callable[[Any], None]:
     """
-    Send the log to the supervisor.
+    Send the log to the supervisor, or to standard error when the supervisor is gone.
 
     @return: A function to call with the reactor, before the reactor runs.
     """
     reactor: list[Any] = []
+    orphaned = OwnLog.toStandardError()
+    atexit.register(orphaned.end)
     levels = LogLevelFilterPredicate(LogLevel.warn)
     levels.setLogLevelForNamespace("logrecv", LogLevel.info)
     # The supervisor has logged its listening ports.
@@ -215,6 +227,11 @@ def _beginLogging(supervisor: SupervisorConnection) -> Callable[[Any], None]:
 
     @implementer(ILogObserver)
     def observe(event: LogEvent) -> None:
+        if supervisor.isGone:
+            # The last lines are the account of the records.
+            assert orphaned.observer is not None
+            orphaned.observer(event)
+            return
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level") or LogLevel.info
         namespace = event.get("log_namespace", "")

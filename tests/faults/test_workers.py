@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from logging.handlers import SocketHandler
 from pathlib import Path
@@ -492,6 +493,46 @@ class EndTests(WorkersTestCase):
         service.process.kill()
         self.assertEmptied(workers)
         self.assertEqual(len(service.records("out.jsonl")), 3)
+        self.assertEqual(service.err.count("nothing was lost"), 2)
+
+    def test_supervisorKilledBusy(self) -> None:
+        """
+        Workers whose supervisor is killed end soon, though clients go on sending for
+        which a stop would wait much longer.  They deliver all that they have read, and
+        the next start finds the ports free.
+        """
+        ports = (
+            f"--tcp=tcp:{freePort()}:interface=127.0.0.1",
+            f"--udp=udp:{freePort()}:interface=127.0.0.1",
+        )
+        options = ("--workers=2", *ports, CONSOLE, "--output=file:out.jsonl")
+        service = self.serve(*options, "--drain=600")
+        service.waitFor(lambda: "workers serve" in service.log)
+        workers = workersOf(service)
+        address = ("127.0.0.1", service.port("udp"))
+        sending = threading.Event()
+
+        def send() -> None:
+            with socket.socket(type=socket.SOCK_DGRAM) as sender:
+                while not sending.wait(0.005):
+                    sender.sendto(makeFrame(msg="datagram"), address)
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(sending.set)
+        senders = [self.send(service, f"endless{n}", 10**9, 500) for n in range(4)]
+        waitUntil(lambda: min(each.sent for each in senders) > 100, "nothing is sent")
+        accepted = Metrics.ask(service).total("accepted")
+        self.assertGreater(accepted, 100)
+        begun = time.monotonic()
+        service.process.kill()
+        self.assertEmptied(workers)
+        # A stop would have read these clients for eight minutes.
+        self.assertLess(time.monotonic() - begun, 60)
+        self.assertGreaterEqual(len(service.records("out.jsonl")), accepted)
+        self.assertEqual(service.err.count("nothing was lost"), 2)
+        self.serve(*options)
 
     def test_workerAsked(self) -> None:
         """
