@@ -11,14 +11,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
-from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from logrecv import __version__
 from logrecv.dedup import SeenBatches, StoredSeenBatches
 from logrecv.descriptions import sizeInBytes
 from logrecv.group import MAX_WORKERS, WorkerGroup
@@ -34,7 +32,7 @@ from logrecv.quarantine.null import NullQuarantine
 from logrecv.quarantine.segments import Segments
 from logrecv.quarantine.service import Quarantine
 from logrecv.threads import ThreadExecutor
-from logrecv.usage import exitFor, hostName, numberUpTo, parseValue
+from logrecv.usage import CommandLine, exitFor, hostName, numberUpTo, parseValue
 
 _T = TypeVar("_T")
 
@@ -75,7 +73,7 @@ def _globalReactor() -> Any:
     return reactor
 
 
-class Options(UsageOptions):
+class Options(CommandLine):
     """
     The options of C{twistd logrecv}, C{twist logrecv} and C{logrecv}::
 
@@ -109,43 +107,6 @@ class Options(UsageOptions):
     @ivar directory: The working directory that the command line was given in.
     """
 
-    longdesc = (
-        "Receives the records of Python's network logging handlers. "
-        "Without an input option, SocketHandler is served on 127.0.0.1:9020, "
-        "DatagramHandler on 9021, HTTPHandler on 9022 and the console on 9023."
-    )
-
-    optParameters: ClassVar[list[list[object]]] = [
-        ["max-record", None, "1048576", "The size of the largest record, in bytes."],
-        ["drain", None, "10", "The seconds that a stop may take."],
-        ["workers", None, "1", "Processes that serve together, on several cores."],
-        ["max-connections", None, None, "Connections that may be open at a time."],
-        ["max-connections-per-peer", None, None, "The same, from one host."],
-        [
-            "http-passwords",
-            None,
-            None,
-            "Take records over HTTP only from the users in this file: lines of "
-            "NAME:HASH with bcrypt hashes, as htpasswd -nB prints them.",
-        ],
-        [
-            "quarantine",
-            None,
-            None,
-            "Keep payloads of which no record can be made in this directory; "
-            "logrecv replay sends them again.",
-        ],
-        ["quarantine-limit", None, None, "Its size in bytes; 64M when left out."],
-        [
-            "state",
-            None,
-            None,
-            "Remember in this directory, over a restart, which batches of a "
-            "forwarding logrecv were taken.",
-        ],
-    ]
-    compData: ClassVar[object] = None
-
     def __init__(
         self,
         getReactor: Callable[[], Any] = _globalReactor,
@@ -161,81 +122,6 @@ class Options(UsageOptions):
         self._group = group or WorkerGroup()
         self.arguments: list[str] = []
         self.directory = ""
-        self._given: dict[str, list[str]] = {
-            name: []
-            for name in (
-                "tcp",
-                "udp",
-                "http",
-                "output",
-                "console",
-                "allow",
-                "console-name",
-            )
-        }
-
-    def opt_tcp(self, description: str) -> None:
-        """
-        Serve SocketHandler on a stream server endpoint, such as tcp:9020.
-        Repeatable.
-        """
-        self._given["tcp"].append(description)
-
-    def opt_udp(self, description: str) -> None:
-        """
-        Serve DatagramHandler on udp:PORT[:interface=ADDR] or
-        unixgram:PATH[:mode=660].  Repeatable.
-        """
-        self._given["udp"].append(description)
-
-    def opt_http(self, description: str) -> None:
-        """
-        Serve HTTPHandler and JSON on a stream server endpoint.  Repeatable.
-        """
-        self._given["http"].append(description)
-
-    def opt_output(self, description: str) -> None:
-        """
-        Write records to stdout, file:PATH or forward:ENDPOINT, each with
-        :level=NAME and :logger=GLOB.  Repeatable; stdout when left out.
-        """
-        self._given["output"].append(description)
-
-    def opt_console(self, description: str) -> None:
-        """
-        Serve /healthz and /metrics on a stream server endpoint.
-        """
-        self._given["console"].append(description)
-
-    def opt_console_name(self, name: str) -> None:
-        """
-        Answer requests to the console by this name, too, such as logs.example.
-        Repeatable.
-        """
-        self._given["console-name"].append(name)
-
-    def opt_allow(self, cidr: str) -> None:
-        """
-        Take records only from this network, such as 10.0.0.0/8, on all inputs.
-        Repeatable.
-        """
-        self._given["allow"].append(cidr)
-
-    def opt_version(self) -> None:
-        """
-        Print the version and exit.
-        """
-        print(f"logrecv {__version__}")
-        raise SystemExit(0)
-
-    def parseArgs(self, *arguments: str) -> None:
-        """
-        Refuse arguments that are not options.
-        """
-        if arguments:
-            raise UsageError(
-                f"{arguments[0]!r} is not an option; see logrecv --help for them"
-            )
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -254,7 +140,7 @@ class Options(UsageOptions):
         """
         Check the values of all options, and convert them.
         """
-        given = self._given
+        given = self.given
         if not (given["tcp"] or given["udp"] or given["http"]):
             for name, default in DEFAULTS.items():
                 given[name] = given[name] or [default]
@@ -289,7 +175,7 @@ class Options(UsageOptions):
             form.
         @raise UsageError: A value cannot be used.
         """
-        return [parseValue(option, text, parse) for text in self._given[option]]
+        return [parseValue(option, text, parse) for text in self.given[option]]
 
     def streamAddresses(self, option: str) -> list[StreamAddress]:
         """

@@ -17,27 +17,20 @@ import logrecv
 #: a part of its own floor or above.  A folder is one part.
 FLOORS: Final = (
     (
-        *("backoff", "certificates", "counters", "descriptions", "group", "paths"),
-        *(
-            "process",
-            "reasons",
-            "record",
-            "schema",
-            "sniffing",
-            "threads",
-            "usage",
-            "web",
-        ),
+        *("backoff", "certificates", "counters", "descriptions", "group", "hangup"),
+        *("ownlog", "paths", "reasons", "record", "schema", "sniffing", "threads"),
+        *("usage", "web"),
     ),
-    ("dedup", "formats", "interfaces", "rejections", "wire"),
+    ("dedup", "formats", "interfaces", "losses", "process", "rejections", "wire"),
     ("batch", "quarantine", "service", "testing"),
     ("outputs", "replay"),
     ("intake",),
     ("inputs",),
     ("compose", "console", "options"),
-    ("receiver",),
+    ("receiver", "runners"),
     ("workers",),
     ("tap",),
+    ("foreground",),
     ("__main__",),
 )
 
