@@ -5,7 +5,7 @@ The one place where a payload becomes a record: decode, stamp, count, hand on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -14,8 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 from logrecv.batch import Batch
 from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
-from logrecv.interfaces import IQuarantine, IRecordSink
+from logrecv.interfaces import BatchRefused, IQuarantine, IRecordSink
 from logrecv.outputs.guard import guard
+from logrecv.outputs.offering import offer
 from logrecv.quarantine.null import NullQuarantine
 from logrecv.reasons import PRESSURE
 from logrecv.record import Origin, Record
@@ -25,6 +26,9 @@ from logrecv.wire.forms.fast import readForm
 from logrecv.wire.jsonlines import decode as lines
 from logrecv.wire.pickled.fast import PayloadReader
 from logrecv.wire.timestamps import isoTime
+
+#: The answer to a sender over HTTP when there is no room.
+_BEHIND: Final = "an output is behind; send again later"
 
 _T = TypeVar("_T")
 
@@ -100,7 +104,12 @@ class Intake:
         @param peer: The name of the sender.
         @return: See the class.  The caller stops reading until a C{Deferred} fires.
         """
-        return self._takePickles(payloads, "tcp", peer)
+        tally = self.tallies["tcp"]
+        records = self._readPickles(payloads, tally, peer)
+        if not records:
+            return None
+        tally.accept(len(records))
+        return self._untilReady(self.sink.deliver(records))
 
     def datagramsReceived(
         self, payloads: Sequence[bytes], peer: str
@@ -116,7 +125,11 @@ class Intake:
         if self._blockedOutputs:
             self.reject("udp", PRESSURE, len(payloads), hostIn(peer), payloads[0])
             return None
-        return self._takePickles(payloads, "udp", peer)
+        tally = self.tallies["udp"]
+        try:
+            return self._offer(self._readPickles(payloads, tally, peer), tally)
+        except Backpressure:
+            return None
 
     def formReceived(self, body: bytes, peer: str) -> Deferred[None] | None:
         """
@@ -183,11 +196,10 @@ class Intake:
         self.tallies[via].reject(reason, count)
         self.rejections.rejected(via, reason, host, sample, count)
 
-    def _takePickles(
-        self, payloads: Sequence[bytes], via: str, peer: str
-    ) -> Deferred[None] | None:
-        tally = self.tallies[via]
-        origin = self._origin(via, peer)
+    def _readPickles(
+        self, payloads: Sequence[bytes], tally: InputTally, peer: str
+    ) -> Batch:
+        origin = self._origin(tally.via, peer)
         records = Batch()
         reader = PayloadReader(origin)
         read = reader.read
@@ -201,9 +213,9 @@ class Intake:
                 rejected[error.reason] = first, count + 1
                 self.quarantine.keep(payload, error.reason, origin)
         for reason, (first, count) in rejected.items():
-            self.reject(via, reason, count, hostIn(peer), first)
+            self.reject(tally.via, reason, count, hostIn(peer), first)
         records.payloads = None if reader.others else payloads
-        return self._handOn(records, tally)
+        return records
 
     def _takeAll(
         self,
@@ -217,7 +229,7 @@ class Intake:
         tally = self.tallies[via]
         if self._blockedOutputs:
             self.reject(via, PRESSURE, 1, hostIn(peer))
-            raise Backpressure("an output is behind; send again later")
+            raise Backpressure(_BEHIND)
         origin = self._origin(via, peer)
         count = 1
         try:
@@ -229,18 +241,36 @@ class Intake:
             if keep:
                 self.quarantine.keep(body, error.reason, origin)
             raise
-        return self._handOn(records, tally)
+        return self._offer(records, tally)
 
     def _origin(self, via: str, peer: str) -> Origin:
         now = isoTime(self.clock.seconds())
         assert now is not None, "the clock tells a year with more than four digits"
         return Origin(now, via, peer)
 
-    def _handOn(self, records: Batch, tally: InputTally) -> Deferred[None] | None:
+    def _offer(self, records: Batch, tally: InputTally) -> Deferred[None] | None:
+        """
+        Hand on records of a sender that need not be told that they were taken.
+
+        @return: See the class.
+        @raise Backpressure: An output has no room for the records.  They have been
+            counted as rejected, and no output has them.
+        """
         if not records:
             return None
+        try:
+            offered = offer(self.sink, records)
+        except BatchRefused as refused:
+            tally.reject(PRESSURE, len(records))
+            self._untilReady(refused.ready)
+            raise Backpressure(_BEHIND) from None
         tally.accept(len(records))
-        ready = self.sink.deliver(records)
+        return self._untilReady(offered.take())
+
+    def _untilReady(self, ready: Deferred[None] | None) -> Deferred[None] | None:
+        """
+        Be under back-pressure until a L{Deferred} fires.
+        """
         if ready is not None:
             self._blockedOutputs += 1
             ready.addBoth(self._unblocked)

@@ -6,7 +6,7 @@ make sinks of descriptions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
@@ -61,6 +61,58 @@ class IRecordSink(Interface):
         and close everything.  L{deliver} is not called after this.
 
         @return: A L{Deferred} that fires with C{None} when everything is closed.
+        """
+
+
+class BatchRefused(Exception):
+    """
+    A sink cannot keep a batch safe now, and keeps nothing of the batch.
+
+    @ivar ready: A L{Deferred} that fires with C{None} when the sink may have room
+        again.
+    """
+
+    def __init__(self, ready: Deferred[None]) -> None:
+        """
+        @param ready: See the class.
+        """
+        super().__init__("an output has no room for the batch")
+        self.ready = ready
+
+
+class Offer(NamedTuple):
+    """
+    A batch that a sink can keep.  One of the functions is called, once, in the turn
+    of the reactor in which the batch was offered.
+
+    @ivar take: Takes the batch, and returns what L{IRecordSink.deliver} returns.
+        Does not raise.
+    @ivar cancel: Gives the batch up, as if it had never been offered.  Does not
+        raise.
+    """
+
+    take: Callable[[], Deferred[None] | None]
+    cancel: Callable[[], None]
+
+
+class IRefusingSink(IRecordSink):
+    """
+    A sink that can refuse a batch, before it keeps anything of the batch.
+
+    Some senders keep a batch until it is acknowledged, such as senders over HTTP, and
+    are told to send the batch again.  Such a batch is offered first.  Where there are
+    several outputs, the batch is offered to each of them, and is taken by all or
+    cancelled by all.  A sink without this interface takes every batch.
+    """
+
+    def offer(batch: Sequence[Record]) -> Offer:
+        """
+        Make sure that a batch can be taken: a sink with a spool stores the batch.
+        Does not block.
+
+        @param batch: As for L{IRecordSink.deliver}.
+        @return: The batch, to be taken or cancelled.
+        @raise BatchRefused: The batch would not be safe.
         """
 
 

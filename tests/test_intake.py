@@ -7,14 +7,35 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from logrecv.batch import Batch
 from logrecv.intake import Backpressure, Intake
+from logrecv.interfaces import BatchRefused, IRefusingSink, Offer
 from logrecv.record import Record
 from logrecv.testing import BackpressureSink, MemorySink, makeForm, makePickle
 from logrecv.wire.errors import WireError
+
+
+@implementer(IRefusingSink)
+class RefusingSink(MemorySink):
+    """
+    Refuses batches that are offered, while it is told to.
+    """
+
+    refusal: Deferred[None] | None = None
+
+    def refuse(self) -> Deferred[None]:
+        self.refusal = Deferred()
+        return self.refusal
+
+    def offer(self, batch: Sequence[Record]) -> Offer:
+        if self.refusal is not None:
+            raise BatchRefused(self.refusal)
+        return Offer(lambda: self.deliver(batch), lambda: None)
 
 
 class IntakeTests(SynchronousTestCase):
@@ -96,6 +117,38 @@ class IntakeTests(SynchronousTestCase):
         intake.formReceived(makeForm(), "p")
         intake.jsonReceived(b'{"msg": "x"}', "p")
         self.assertEqual(len(sink.records), 5)
+
+    def test_refused(self) -> None:
+        """
+        A batch that an output refuses is rejected, neither accepted nor remembered
+        by its name; then there is back-pressure until the output is ready.
+        """
+        body = b'{"msg": "x"}\n{"msg": "y"}'
+        sink = RefusingSink()
+        intake = Intake(sink, self.clock)
+        ready = sink.refuse()
+        self.assertRaises(Backpressure, intake.jsonReceived, body, "p", "a")
+        self.assertIsNone(intake.datagramsReceived([makePickle()], "p"))
+        self.assertRaises(Backpressure, intake.formReceived, makeForm(), "p")
+        ready.callback(None)
+        for tally, count in [("json", 2), ("udp", 1), ("http", 1)]:
+            found = intake.tallies[tally]
+            self.assertEqual(found.rejected, {"pressure": count})
+            self.assertEqual((found.received, found.accepted), (count, 0))
+        ready = sink.refuse()
+        self.assertIsNone(intake.datagramsReceived([makePickle(), b"x"], "p"))
+        ready.callback(None)
+        ready = sink.refuse()
+        self.assertRaises(Backpressure, intake.formReceived, makeForm(), "p")
+        ready.callback(None)
+        self.assertEqual(sink.records, [])
+        sink.refusal = None
+        intake.jsonReceived(body, "p", "a")
+        self.assertEqual(intake.batches.repeated, 0)
+        self.assertEqual(len(sink.records), 2)
+        self.assertEqual(
+            intake.tallies["udp"].rejected, {"pressure": 2, "malformed": 1}
+        )
 
     def test_largeAmongSmall(self) -> None:
         """

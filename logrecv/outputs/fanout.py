@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
 from logrecv.batch import Batch
-from logrecv.interfaces import IRecordSink
+from logrecv.interfaces import BatchRefused, IRecordSink, IRefusingSink, Offer
 from logrecv.outputs.guard import IReliableSink, guard
+from logrecv.outputs.offering import offer
 from logrecv.record import Record
 
 
@@ -20,7 +21,7 @@ def _guardAll(sinks: Iterable[IRecordSink]) -> Sequence[IRecordSink]:
     return [guard(sink) for sink in sinks]
 
 
-@implementer(IReliableSink)
+@implementer(IReliableSink, IRefusingSink)
 @frozen(eq=False)
 class FanOut:
     """
@@ -36,6 +37,9 @@ class FanOut:
     A fan-out is under back-pressure while any of its sinks is.  It puts a guard
     around each sink, so that a sink that raises costs the others nothing.
 
+    A batch that is offered is refused if any sink refuses the batch.  Then no other
+    sink has got it.
+
     @ivar sinks: The sinks, each with its guard.
     """
 
@@ -47,18 +51,42 @@ class FanOut:
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         shared = Batch.of(batch)
-        readies = []
-        for sink in self.sinks:
-            ready = sink.deliver(shared)
-            if ready is not None:
-                readies.append(ready)
-        return _whenAll(readies) if readies else None
+        return _whenReady([sink.deliver(shared) for sink in self.sinks])
+
+    def offer(self, batch: Sequence[Record]) -> Offer:
+        shared = Batch.of(batch)
+        offers: list[Offer] = []
+
+        def take() -> Deferred[None] | None:
+            return _whenReady([each.take() for each in offers])
+
+        def cancel() -> None:
+            for each in reversed(offers):
+                each.cancel()
+
+        try:
+            for sink in self.sinks:
+                offers.append(offer(sink, shared))
+        except BatchRefused:
+            cancel()
+            raise
+        return Offer(take, cancel)
 
     def flush(self) -> Deferred[None]:
         return _whenAll([sink.flush() for sink in self.sinks])
 
     def stop(self) -> Deferred[None]:
         return _whenAll([sink.stop() for sink in self.sinks])
+
+
+def _whenReady(readies: Sequence[Deferred[None] | None]) -> Deferred[None] | None:
+    """
+    Wait for the sinks that are under back-pressure.
+
+    @param readies: The results of L{IRecordSink.deliver}.
+    """
+    waiting = [ready for ready in readies if ready is not None]
+    return _whenAll(waiting) if waiting else None
 
 
 def _whenAll(deferreds: Sequence[Deferred[None]]) -> Deferred[None]:

@@ -15,7 +15,8 @@ from zope.interface import implementer
 
 from logrecv.batch import Batch
 from logrecv.counters import OutputTally
-from logrecv.interfaces import IRecordSink
+from logrecv.interfaces import IRecordSink, IRefusingSink, Offer
+from logrecv.outputs.offering import doNothing, offer
 from logrecv.record import Record
 
 #: Returns C{True} if a filter lets a record through.
@@ -73,7 +74,7 @@ def loggerGlob(text: str) -> Condition:
     return named
 
 
-@implementer(IRecordSink)
+@implementer(IRefusingSink)
 @frozen(eq=False)
 class FilteredSink:
     """
@@ -101,11 +102,26 @@ class FilteredSink:
         self.sink.start()
 
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
+        passed = self._select(batch)
+        self.tally.filtered += len(batch) - len(passed)
+        return self.sink.deliver(passed) if passed else None
+
+    def offer(self, batch: Sequence[Record]) -> Offer:
+        passed = self._select(batch)
+        filtered = len(batch) - len(passed)
+        offered = offer(self.sink, passed) if passed else Offer(doNothing, doNothing)
+
+        def take() -> Deferred[None] | None:
+            self.tally.filtered += filtered
+            return offered.take()
+
+        return Offer(take, offered.cancel)
+
+    def _select(self, batch: Sequence[Record]) -> Batch:
         passed = Batch.of(batch)
         for condition in self.conditions:
             passed = passed.select(condition)
-        self.tally.filtered += len(batch) - len(passed)
-        return self.sink.deliver(passed) if passed else None
+        return passed
 
     def flush(self) -> Deferred[None]:
         return self.sink.flush()

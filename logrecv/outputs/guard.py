@@ -5,7 +5,7 @@ nothing of anybody else's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from attrs import define, field
@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from logrecv.counters import OutputTally
-from logrecv.interfaces import IRecordSink
+from logrecv.interfaces import BatchRefused, IRecordSink, IRefusingSink, Offer
+from logrecv.outputs.offering import doNothing, offer
 from logrecv.reasons import FAILED
 from logrecv.record import Record
 
@@ -27,7 +28,7 @@ class IReliableSink(IRecordSink):
     """
 
 
-@implementer(IReliableSink)
+@implementer(IReliableSink, IRefusingSink)
 @define(eq=False)
 class GuardedSink:
     """
@@ -58,8 +59,44 @@ class GuardedSink:
     def deliver(self, batch: Sequence[Record]) -> Deferred[None] | None:
         count = len(batch)
         self._taken += count
+        return self._watch(lambda: self.sink.deliver(batch), count)
+
+    def offer(self, batch: Sequence[Record]) -> Offer:
+        count = len(batch)
         try:
-            ready = self.sink.deliver(batch)
+            offered = offer(self.sink, batch)
+        except BatchRefused as refused:
+            refused.ready.addErrback(self._report)
+            raise
+        except Exception:
+            failure = Failure()
+
+            def fail() -> None:
+                self._taken += count
+                self._fail(failure, count)
+
+            return Offer(fail, doNothing)
+
+        def take() -> Deferred[None] | None:
+            self._taken += count
+            return self._watch(offered.take, count)
+
+        def cancel() -> None:
+            try:
+                offered.cancel()
+            except Exception:
+                self._report(Failure())
+
+        return Offer(take, cancel)
+
+    def _watch(
+        self, give: Callable[[], Deferred[None] | None], count: int
+    ) -> Deferred[None] | None:
+        """
+        Give records to the sink, and count them if the sink fails.
+        """
+        try:
+            ready = give()
             if ready is not None:
                 ready.addErrback(self._fail, min(count, self._uncounted()))
         except Exception:

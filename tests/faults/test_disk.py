@@ -4,16 +4,19 @@ Disks that are full, and then are not.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from tests.e2e.programs import Service
+from tests.e2e.programs import Service, freePort
 from tests.faults.accounts import (
     CONSOLE,
     TCP,
@@ -23,6 +26,7 @@ from tests.faults.accounts import (
     filesOf,
     report,
 )
+from tests.faults.receiver import Receiver
 
 #: Seconds after which writing has to go on.
 RECOVERY = 5.0
@@ -157,6 +161,58 @@ class DiskTests(FaultTestCase):
         The same, where files would be rotated, but only when they are larger.
         """
         self.limit(":rotate=1M:sync=always")
+
+    def test_acknowledged(self) -> None:
+        """
+        A request over HTTP that meets a spool without room is answered 503, from the
+        first one on: what was answered 204 is in the spool after C{kill -9}.
+        """
+        spool = self.directory / "spool"
+        address = f"127.0.0.1:{freePort()}"
+        options = (
+            "--http=tcp:0:interface=127.0.0.1",
+            CONSOLE,
+            f"--output=forward:http:{address}:spool={spool}:full=pause",
+        )
+        service = self.serve(*options)
+        resource.prlimit(
+            service.process.pid,
+            resource.RLIMIT_FSIZE,
+            (200_001, resource.RLIM_INFINITY),
+        )
+        taken = 0
+        for number in range(100):
+            answer = self.post(service, f"b{number}", f"{number} " + "x" * 10_000)
+            taken += answer.status == 204
+            if answer.status != 204:
+                self.assertEqual(answer.status, 503)
+                self.assertTrue(answer.getheader("retry-after"))
+        self.assertIn(taken, range(1, 100))
+        metrics = Metrics.ask(service)
+        self.assertConserved(metrics)
+        self.assertEqual(metrics.total("accepted"), taken)
+        self.assertEqual(metrics.total("rejected", reason="pressure"), 100 - taken)
+        service.process.kill()
+        service.end()
+        receiver = Receiver(int(address.rpartition(":")[2]))
+        self.addCleanup(receiver.end)
+        service = self.serve(*options)
+        self.awaitDelivered(service, "1-forward", taken)
+        self.assertEqual(len(set(receiver.everything())), taken)
+        report(f"spool without room: {taken} answered 204, {taken} there after kill -9")
+
+    def post(self, service: Service, name: str, text: str) -> HTTPResponse:
+        """
+        Send a record as a batch with a name.
+        """
+        connection = HTTPConnection("127.0.0.1", service.port("http"))
+        with closing(connection):
+            headers = {"content-type": "application/json", "logrecv-batch": name}
+            body = json.dumps({"name": "app", "msg": text})
+            connection.request("POST", "/records", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer
 
     def test_fullDevice(self) -> None:
         """

@@ -20,7 +20,14 @@ from logrecv.counters import OutputTally
 from logrecv.descriptions import Description
 from logrecv.inputs.tcp import RecordFactory
 from logrecv.intake import Intake
-from logrecv.interfaces import IOutputContext, IOutputParser, IRecordSink
+from logrecv.interfaces import (
+    BatchRefused,
+    IOutputContext,
+    IOutputParser,
+    IRecordSink,
+    IRefusingSink,
+    Offer,
+)
 from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.filter import FilteredSink, minimumLevel
@@ -193,6 +200,96 @@ class FailingSinkTests(ClientTestCase):
         self.assertConnected()
         self.assertEqual((sink.records, tally.dropped), ([], {"failed": 2}))
         self.assertLoggedOnce()
+
+
+@implementer(IRefusingSink)
+class RefusingSink(MemorySink):
+    """
+    Refuses, or raises what a sink must not raise.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.cancelled = 0
+
+    def offer(self, batch: Sequence[Record]) -> Offer:
+        if self.error is not None:
+            raise self.error
+        return Offer(lambda: self.deliver(batch), self._cancel)
+
+    def _cancel(self) -> None:
+        self.cancelled += 1
+        raise RuntimeError("this sink fails to cancel")
+
+
+class OfferTests(SynchronousTestCase):
+    """
+    Batches that are offered.
+    """
+
+    batch = (makeRecord("a", levelno=40), makeRecord("b", levelno=20))
+
+    def test_interfaces(self) -> None:
+        """
+        Every part that stands before sinks provides L{IRefusingSink}.
+        """
+        tally = OutputTally("1-test")
+        for sink in (
+            guard(MemorySink()),
+            FanOut([]),
+            FilteredSink(MemorySink(), tally, []),
+        ):
+            verifyObject(IRefusingSink, sink)
+
+    def test_taken(self) -> None:
+        """
+        Each sink has the batch when the offer is taken, and not before, through
+        filters too.
+        """
+        tally = OutputTally("1-test")
+        first, second = MemorySink(), RefusingSink()
+        fanout = FanOut([FilteredSink(first, tally, [minimumLevel("ERROR")]), second])
+        offered = fanout.offer(self.batch)
+        self.assertEqual((first.records, second.records, tally.filtered), ([], [], 0))
+        self.assertIsNone(offered.take())
+        self.assertEqual([len(first.records), len(second.records)], [1, 2])
+        self.assertEqual(tally.filtered, 1)
+        offered = FilteredSink(first, tally, [minimumLevel("CRITICAL")]).offer(
+            self.batch
+        )
+        self.assertIsNone(offered.take())
+        self.assertEqual((len(first.records), tally.filtered), (1, 3))
+
+    def test_refused(self) -> None:
+        """
+        Where one sink refuses, the offers to all sinks before it are cancelled, and
+        a sink that raises costs nothing.
+        """
+        ready: Deferred[None] = Deferred()
+        memory, before = MemorySink(), RefusingSink()
+        raising = guard(RefusingSink(RuntimeError("no")), OutputTally("2-test"))
+        fanout = FanOut([memory, before, raising, RefusingSink(BatchRefused(ready))])
+        refused = self.assertRaises(BatchRefused, fanout.offer, self.batch)
+        self.assertIs(refused.ready, ready)
+        self.assertEqual((memory.records, before.records), ([], []))
+        self.assertEqual(before.cancelled, 1)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        ready.errback(RuntimeError("late"))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_raised(self) -> None:
+        """
+        A sink that raises loses its own records, once they are taken.
+        """
+        sink = MemorySink()
+        tally = OutputTally("1-test")
+        fanout = FanOut([guard(RefusingSink(RuntimeError("no")), tally), sink])
+        offered = fanout.offer(self.batch)
+        self.assertEqual(tally.dropped, {})
+        offered.take()
+        self.assertEqual((tally.dropped, len(sink.records)), ({"failed": 2}, 2))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
 class GuardedSinkTests(SynchronousTestCase):

@@ -31,7 +31,8 @@ class Buffer:
 
     A store that has no room, such as a spool on a full disk, is like a capacity
     that is reached: the oldest records are dropped, or new records are held in
-    memory and stored later.
+    memory and stored later.  Records that their sender keeps are refused instead:
+    see L{keep}.
 
     @ivar store: The store.
     @ivar capacity: The capacity.
@@ -40,7 +41,7 @@ class Buffer:
     @ivar retryDelay: Seconds between two attempts to store.
     @ivar changed: Called after such an attempt.
     @ivar isFull: C{True} from when the capacity was reached until half of it is
-        free.
+        free, and while the store has no room.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -52,6 +53,8 @@ class Buffer:
     retryDelay: float
     changed: Callable[[], None]
     isFull: bool = field(default=False, init=False)
+    #: C{True} from when the capacity was reached until half of it is free.
+    _isOver: bool = field(default=False, init=False)
     #: Batches for which the store had no room.
     _unstored: list[list[EncodedPart]] = field(factory=list, init=False)
     _storeAgain: IDelayedCall | None = field(default=None, init=False)
@@ -69,34 +72,74 @@ class Buffer:
         self.store.open()
         self.tally.isDurable = self.store.durable
         self.tally.restored = self.tally.queued = self.store.count
-        self.isFull = self.store.size >= self.capacity.limit
+        self._noteExcess()
 
     # -- coming in --
 
-    def take(self, parts: list[EncodedPart]) -> bool:
+    def take(self, parts: list[EncodedPart]) -> None:
         """
         Take a batch, or drop it.
-
-        @return: C{True} if the batch is in the store.
         """
         size, count = totals(parts)
-        limit, pauses = self.capacity.limit, self.capacity.pauses
-        held = self.store.size
-        if pauses and held and held + size > 2 * limit:
+        pauses = self.capacity.pauses
+        if pauses and self._isBeyond(size):
             self._drop(count)
-            return False
+            return
         if self._unstored or not self._append(parts, size):
             self._keepUnstored(parts, size, count)
-            return False
+            return
         self.tally.queued += count
-        excess = self.store.size - limit
-        if excess >= 0:
-            self.isFull = True
-            if excess and not pauses:
-                with suppress(StoreFull):
-                    self._dropOldest(excess)
+        self._noteExcess()
+        excess = self.store.size - self.capacity.limit
+        if excess > 0 and not pauses:
+            with suppress(StoreFull):
+                self._dropOldest(excess)
         self._countMissing()
-        return True
+
+    def keep(self, parts: list[EncodedPart]) -> None:
+        """
+        Store a batch that its sender keeps, too, until it is acknowledged.
+
+        @raise StoreFull: The batch is not in the store.
+        """
+        size, count = totals(parts)
+        try:
+            if self._unstored:
+                raise StoreFull("records wait for room")
+            if self._isBeyond(size):
+                raise StoreFull(f"it holds {self.store.size} bytes")
+            self.store.append(parts)
+        except StoreFull as error:
+            self._report(str(error), "inputs are paused")
+            self._isStoreFull = self.isFull = True
+            self._storeLater()
+            raise
+        self._isStoreFull = False
+        self.tally.queued += count
+        self._noteExcess()
+
+    def giveBack(self, parts: list[EncodedPart]) -> None:
+        """
+        Remove the batch of the latest L{keep}.
+        """
+        self.store.takeBack(parts)
+        self.tally.queued -= totals(parts)[1]
+
+    def _isBeyond(self, size: int) -> bool:
+        """
+        Return C{True} if a batch is more than a full buffer takes.
+
+        @param size: The bytes of the batch.
+        """
+        held = self.store.size
+        return held > 0 and held + size > 2 * self.capacity.limit
+
+    def _noteExcess(self) -> None:
+        """
+        Be full, if the capacity is reached.
+        """
+        if self.store.size >= self.capacity.limit:
+            self._isOver = self.isFull = True
 
     def _append(self, parts: list[EncodedPart], size: int) -> bool:
         """
@@ -170,6 +213,8 @@ class Buffer:
             except StoreFull:
                 break
             del self._unstored[0]
+            self._isStoreFull = False
+        self._noteExcess()
 
     # -- going out --
 
@@ -205,13 +250,16 @@ class Buffer:
 
     def noteRoom(self) -> None:
         """
-        Be no longer full, if half of the capacity is free.
+        Be no longer full, if there is room again.
         """
         if not (self.isFull or self._reported):
             return
-        if self.store.size <= self.capacity.limit // 2 and not self._unstored:
+        hasRoom = self.store.size <= self.capacity.limit // 2
+        if hasRoom:
+            self._isOver = False
+        if not (self._isOver or self._unstored):
             self.isFull = False
-            if not self._isStoreFull:
+            if hasRoom and not self._isStoreFull:
                 self._reported.clear()
 
     def isPast(self, number: int) -> bool:

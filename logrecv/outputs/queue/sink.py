@@ -21,12 +21,13 @@ from zope.interface import implementer
 from logrecv.batch import Batch
 from logrecv.counters import OutputTally
 from logrecv.formats import Format
-from logrecv.interfaces import IRecordSink, IReopenable
+from logrecv.interfaces import BatchRefused, IRefusingSink, IReopenable, Offer
 from logrecv.outputs.chunk import Chunk, Encoded
+from logrecv.outputs.offering import doNothing
 from logrecv.outputs.queue.buffer import Buffer
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.pump import Pump, PumpState
-from logrecv.outputs.queue.store import IStore, MemoryStore
+from logrecv.outputs.queue.store import IStore, MemoryStore, StoreFull
 from logrecv.outputs.writers import IWriter, PermanentFailure
 from logrecv.reasons import CLOSED, STOPPED, UNENCODABLE
 from logrecv.record import Record
@@ -68,7 +69,7 @@ class QueueState(Enum):
 _OPEN, _STOPPING, _ENDED = QueueState
 
 
-@implementer(IRecordSink, IReopenable)
+@implementer(IRefusingSink, IReopenable)
 @define(eq=False)
 class QueuedSink:
     """
@@ -141,13 +142,36 @@ class QueuedSink:
             self.tally.drop(self._endReason, len(batch))
             return None
         encoded = Encoded.fromBatch(Batch.of(batch), self.encode, self.writeSize)
+        if encoded.parts:
+            self._buffer.take(encoded.parts)
+        return self._taken(encoded)
+
+    def offer(self, batch: Sequence[Record]) -> Offer:
+        """
+        Store a batch before it is taken.  With C{full=drop} every batch is taken: a
+        user who lets records be dropped wants no sender to wait.
+        """
+        if self._state is _ENDED or not self.capacity.pauses:
+            return Offer(lambda: self.deliver(batch), doNothing)
+        encoded = Encoded.fromBatch(Batch.of(batch), self.encode, self.writeSize)
+        try:
+            self._buffer.keep(encoded.parts)
+        except StoreFull:
+            raise BatchRefused(self._whenReady()) from None
+        return Offer(
+            lambda: self._taken(encoded), lambda: self._buffer.giveBack(encoded.parts)
+        )
+
+    def _taken(self, encoded: Encoded) -> Deferred[None] | None:
         if encoded.failure is not None:
             self._dropUnencodable(encoded)
-        if encoded.parts and self._buffer.take(encoded.parts):
-            self._announce()
+        self._announce()
         self._pump.go()
-        if not (self.capacity.pauses and self._buffer.isFull):
-            return None
+        if self.capacity.pauses and self._buffer.isFull:
+            return self._whenReady()
+        return None
+
+    def _whenReady(self) -> Deferred[None]:
         ready: Deferred[None] = Deferred()
         self._readies.append(ready)
         return ready

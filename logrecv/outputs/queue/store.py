@@ -47,6 +47,12 @@ class IStore(Interface):
         @raise StoreFull: None was stored.
         """
 
+    def takeBack(parts: Sequence[EncodedPart]) -> None:
+        """
+        Remove the parts of the latest L{append}.  Called before L{next} and before
+        any other L{append}.
+        """
+
     def next(size: int, count: int) -> Chunk | None:
         """
         Get the chunk to be written next, which is in flight from now on.  The
@@ -120,6 +126,13 @@ class MemoryStore:
             self._waiting.append(_Numbered(self.last, data, count))
             self.size += len(data)
             self.count += count
+
+    def takeBack(self, parts: Sequence[EncodedPart]) -> None:
+        for data, count in parts:
+            self.last -= 1
+            self._waiting.pop()
+            self.size -= len(data)
+            self.count -= count
 
     def next(self, size: int, count: int) -> Chunk | None:
         if self._inFlight is None and self._waiting:

@@ -10,7 +10,7 @@ is a row.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final, NamedTuple
 
 from attrs import define, field
@@ -140,19 +140,25 @@ class DamagedDatabase:
         return page.ljust(PAGE_SIZE, b"\0")
 
 
-def copyRows(damaged: DamagedDatabase, file: SpoolFile, after: int) -> int:
+def copyRows(
+    damaged: DamagedDatabase,
+    file: SpoolFile,
+    after: int,
+    excluded: Container[int] = (),
+) -> int:
     """
     Copy the parts of a damaged database that are whole and were still held.
 
     @param file: The new file.
     @param after: The number behind which to begin.
+    @param excluded: The numbers of parts that are not copied.
     @return: The number of the records in these parts.
     @raise StoreFull: The disk has no room for the parts.
     """
     copied = size = 0
     rows: list[Row] = []
     for row in damaged.rows():
-        if row.number <= after:
+        if row.number <= after or row.number in excluded:
             continue
         rows.append(Row.make(row.number, 0, row.records, row.data))
         copied += row.records

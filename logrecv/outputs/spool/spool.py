@@ -20,11 +20,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from logrecv.dedup import SeenBatches
-from logrecv.outputs.chunk import PART_RECORDS, Chunk, EncodedPart
+from logrecv.outputs.chunk import PART_RECORDS, Chunk, EncodedPart, totals
 from logrecv.outputs.queue.store import IStore, StoreFull
 from logrecv.outputs.spool.database import SpoolFile
 from logrecv.outputs.spool.directory import SpoolDirectory
 from logrecv.outputs.spool.flushing import LogFlusher
+from logrecv.outputs.spool.leftovers import LeftOvers
 from logrecv.outputs.spool.recovery import DamagedDatabase, copyRows
 from logrecv.outputs.spool.replacing import ReplaceableFile
 from logrecv.outputs.spool.rows import InFlight, Row
@@ -77,6 +78,7 @@ class Spool:
     _directory: SpoolDirectory = field(init=False)
     _file: ReplaceableFile = field(init=False)
     _flusher: LogFlusher = field(init=False)
+    _leftOvers: LeftOvers = field(init=False)
     #: The number of the newest part that is no longer held.
     _gone: int = field(default=0, init=False)
     #: The number of the newest part that was dropped.
@@ -95,6 +97,7 @@ class Spool:
         self._file = ReplaceableFile(
             self.path, self.form, self.output, self.clock, self
         )
+        self._leftOvers = LeftOvers(self._file.attempt)
         self._flusher = LogFlusher(self._file, self.output, self.clock, self.executor)
 
     @property
@@ -133,6 +136,16 @@ class Spool:
         self.count += sum(row.records for row in rows)
         self._flusher.written(size)
 
+    def takeBack(self, parts: Sequence[EncodedPart]) -> None:
+        if not parts:
+            return
+        size, count = totals(parts)
+        self.size -= size
+        self.count -= count
+        before = self.last - len(parts)
+        if self._leftOvers.delete(before + 1, self.last):
+            self.last = before
+
     def next(self, size: int, count: int) -> Chunk | None:
         """
         Return the next chunk.  The chunk that an earlier run has sent last comes
@@ -161,6 +174,7 @@ class Spool:
         else:
             self._undeleted = None
             self._flusher.written(0)
+            self._leftOvers.deleteAll()
 
     def dropOldest(self) -> int:
         after = max(self._gone, self._dropped, self._out.last if self._out else 0)
@@ -198,6 +212,7 @@ class Spool:
         """
         self._file.startOver()
         self._undeleted = None
+        self._leftOvers.clear()
         self._flusher.replaced()
 
     def _takeStock(self, file: SpoolFile, sent: InFlight | None) -> None:
@@ -268,12 +283,17 @@ class Spool:
         damaged: list[int] = []
         size = count = 0
         for row in file.rows(self._gone):
+            if row.number in self._leftOvers:
+                continue
             if not row.isWhole:
                 damaged.append(row.number)
                 continue
             size += len(row.data)
             count += row.records
             if rows and isEnough(size, count, row):
+                break
+            if rows and row.number != rows[-1].number + 1:
+                # A chunk is known by its first and its last part.
                 break
             rows.append(row)
         if damaged:
@@ -315,7 +335,7 @@ class Spool:
             after = self._out.last
             file.append([Row.make(after, 0, self._out.count, self._out.data)])
             inFlight = InFlight.make(after, after, self._out.id)
-        saved = copyRows(damaged, file, after)
+        saved = copyRows(damaged, file, after, self._leftOvers)
         inFlight = inFlight or damaged.inFlight
         if inFlight is not None:
             file.markInFlight(inFlight)
@@ -326,5 +346,6 @@ class Spool:
         Count the parts in a new file.
         """
         self._undeleted = None
+        self._leftOvers.clear()
         self._flusher.replaced()
         self._takeStock(file, damaged.inFlight if self._out is None else None)

@@ -4,6 +4,7 @@ Tests for L{logrecv.outputs.queue.buffer}, in front of a writer.
 
 from __future__ import annotations
 
+from logrecv.interfaces import BatchRefused
 from tests.outputs.queue.test_sink import (
     HeldRunner,
     QueueTestCase,
@@ -116,6 +117,25 @@ class PauseTests(QueueTestCase):
         self.assertTally(queued=4, dropped={"queue-full": 2})
         runner.runAll()
         self.assertEqual(self.written(), "a\nb\nc\nd\n")
+
+    def test_refusedBeyond(self) -> None:
+        """
+        A batch that is offered and is more than a full queue takes is refused, where
+        it would be dropped if its sender could not keep it.  A user who lets records
+        be dropped wants no sender to wait.
+        """
+        runner = HeldRunner()
+        sink = self.makeSink(runner, limit=4, pauses=True)
+        for text in "abcd":
+            sink.offer(messages(text)).take()
+        refused = self.assertRaises(BatchRefused, sink.offer, messages("e"))
+        self.assertTally(queued=4, dropped={})
+        runner.runAll()
+        self.successResultOf(refused.ready)
+        sink = self.makeSink(runner, limit=4)
+        for text in "abcd":
+            self.assertIsNone(sink.offer(messages(text)).take())
+        self.assertTally(queued=2, dropped={"queue-full": 2})
 
     def test_reentrant(self) -> None:
         """

@@ -28,6 +28,21 @@ class MemoryStoreTests(SynchronousTestCase):
         verifyClass(IStore, Spool, tentative=True)
         self.assertTrue(IStore.implementedBy(Spool))
 
+    def test_takenBack(self) -> None:
+        """
+        Parts that are taken back are gone, and their numbers are free.
+        """
+        store = self.store
+        store.append([(b"a", 1)])
+        parts = [(b"bb", 2), (b"c", 3)]
+        store.append(parts)
+        store.takeBack(parts)
+        self.assertEqual((store.size, store.count, store.last), (1, 1, 1))
+        store.append([(b"d", 1)])
+        chunk = store.next(10, 10)
+        assert chunk is not None
+        self.assertEqual((chunk.data, chunk.last), (b"ad", 2))
+
     def test_chunks(self) -> None:
         """
         Parts come out in order, as many in a chunk as it may have; a chunk stays

@@ -10,12 +10,15 @@ from contextlib import closing
 from pathlib import Path
 
 from logrecv.counters import OutputTally
+from logrecv.interfaces import BatchRefused
+from logrecv.outputs.fanout import FanOut
 from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import RETRY_DELAY, QueuedSink
 from logrecv.outputs.queue.store import StoreFull
 from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import ThreadedWriter
+from logrecv.testing import MemorySink
 from tests.outputs.queue.test_sink import (
     DirectRunner,
     HeldRunner,
@@ -168,6 +171,41 @@ class StoreTests(SpoolTestCase):
             self.assertEqual(self.nextOf(spool).data, b"b")
             other.execute("ROLLBACK")
             spool.done()
+            rows = other.execute("SELECT count(*) FROM parts").fetchone()
+        self.assertEqual(rows, (0,))
+
+    def test_takenBack(self) -> None:
+        """
+        Parts that are taken back are gone, and their numbers are free.
+        """
+        spool = self.makeSpool()
+        spool.append([(b"a", 1)])
+        parts = [(b"b", 2), (b"c", 3)]
+        spool.append(parts)
+        spool.takeBack(parts)
+        self.assertEqual((spool.size, spool.count, spool.last), (1, 1, 1))
+        spool.append([(b"d", 1)])
+        self.assertEqual(self.drain(spool), [b"ad"])
+        spool.append(parts)
+        spool.takeBack(parts)
+        spool.close()
+        self.assertEqual(self.drain(self.makeSpool()), [])
+
+    def test_takenBackUndeleted(self) -> None:
+        """
+        Parts that are taken back while they cannot be deleted do not come out, and
+        are deleted later.  A chunk does not reach over their numbers.
+        """
+        spool = self.makeSpool()
+        spool.append([(b"a", 1)])
+        spool.append([(b"b", 1)])
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            spool.takeBack([(b"b", 1)])
+            other.execute("ROLLBACK")
+            spool.append([(b"c", 1)])
+            self.assertEqual((spool.size, spool.count, spool.last), (2, 2, 3))
+            self.assertEqual(self.drain(spool), [b"a", b"c"])
             rows = other.execute("SELECT count(*) FROM parts").fetchone()
         self.assertEqual(rows, (0,))
 
@@ -394,6 +432,65 @@ class SinkTests(SpoolTestCase):
         stopped = sink.stop()
         runner.runAll()
         self.successResultOf(stopped)
+
+    def test_refused(self) -> None:
+        """
+        A batch that is offered while the disk is full is refused, and nothing of it is
+        counted or held; there is room again when a later attempt succeeds.
+        """
+        runner = HeldRunner()
+        sink = self.makeSink(runner, limit=1 << 20, pauses=True)
+        sink.offer(messages("a" * 20_000)).take()
+        self.limitPages(sink)
+        batch = messages("b" * 20_000)
+        refused = self.assertRaises(BatchRefused, sink.offer, batch)
+        self.assertTally(queued=1, dropped={})
+        self.assertNoResult(refused.ready)
+        self.clock.advance(RETRY_DELAY)
+        self.successResultOf(refused.ready)
+        self.assertRaises(BatchRefused, sink.offer, batch)
+        self.limitPages(sink, 100_000)
+        self.assertIsNone(sink.offer(batch).take())
+        sink.offer(messages("c")).cancel()
+        self.assertTally(queued=2, dropped={})
+        runner.runAll()
+        found = Path(self.target).read_text()
+        self.assertEqual([line[0] for line in found.splitlines()], ["a", "b"])
+        self.assertTally(queued=0, delivered=2, dropped={})
+
+    def test_refusedBehindOthers(self) -> None:
+        """
+        A batch is refused, too, while records that came before wait in memory.
+        """
+        sink = self.makeSink(HeldRunner(), limit=1 << 20, pauses=True, reserve=50_000)
+        sink.deliver(messages("a" * 20_000))
+        self.limitPages(sink)
+        sink.deliver(messages("b" * 20_000))
+        self.limitPages(sink, 100_000)
+        refused = self.assertRaises(BatchRefused, sink.offer, messages("c"))
+        self.clock.advance(RETRY_DELAY)
+        self.successResultOf(refused.ready)
+        self.assertIsNone(sink.offer(messages("c")).take())
+        self.assertTally(queued=3, dropped={})
+
+    def test_refusedByOneOfTwo(self) -> None:
+        """
+        Where one of two spools has no room, no output gets the batch.
+        """
+        first = self.makeSink(HeldRunner(), limit=1 << 20, pauses=True)
+        other, self.directory = self.tally, os.path.abspath(self.mktemp())
+        second = self.makeSink(HeldRunner(), limit=1 << 20, pauses=True)
+        memory = MemorySink()
+        fanout = FanOut([memory, first, second])
+        fanout.offer(messages("a" * 20_000)).take()
+        self.limitPages(second)
+        self.assertRaises(BatchRefused, fanout.offer, messages("b" * 20_000))
+        self.assertEqual((other.queued, first.store.count), (1, 1))
+        self.assertTally(queued=1)
+        self.limitPages(second, 100_000)
+        self.assertIsNone(fanout.offer(messages("c")).take())
+        self.assertEqual((other.queued, first.store.count), (2, 2))
+        self.assertEqual(len(memory.records), 2)
 
     def test_damaged(self) -> None:
         """
