@@ -5,7 +5,7 @@ The one place where a payload becomes a record: decode, stamp, count, hand on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from logrecv.batch import Batch
 from logrecv.counters import InputTally, makeTallies
 from logrecv.dedup import SeenBatches
-from logrecv.interfaces import BatchRefused, IQuarantine, IRecordSink
+from logrecv.interfaces import BatchRefused, IQuarantine, IRecordSink, Offer
 from logrecv.outputs.guard import guard
 from logrecv.outputs.offering import offer
 from logrecv.quarantine.null import NullQuarantine
@@ -46,6 +46,16 @@ def _whole(body: bytes) -> list[bytes]:
 
 def _readForms(bodies: list[bytes], origin: Origin) -> list[Record]:
     return [readForm(body, origin) for body in bodies]
+
+
+class _Offered(NamedTuple):
+    """
+    Records that the sink can keep.
+    """
+
+    offer: Offer
+    size: int
+    tally: InputTally
 
 
 class Backpressure(Exception):
@@ -127,7 +137,8 @@ class Intake:
             return None
         tally = self.tallies["udp"]
         try:
-            return self._offer(self._readPickles(payloads, tally, peer), tally)
+            records = self._readPickles(payloads, tally, peer)
+            return self._take(self._offer(records, tally))
         except Backpressure:
             return None
 
@@ -142,7 +153,7 @@ class Intake:
         @raise Backpressure: There is no room for the record.  The form has been
             counted.
         """
-        return self._takeAll("http", peer, body, _whole, _readForms)
+        return self._take(self._offerAll("http", peer, body, _whole, _readForms))
 
     def jsonReceived(
         self, body: bytes, peer: str, batch: str | None = None
@@ -163,18 +174,20 @@ class Intake:
         # A sender of batches divides a batch that is rejected, and sends the parts.
         keep = batch is None or b"\n" not in body.strip()
 
-        def take() -> Deferred[None] | None:
-            return self._takeAll(
+        def offer() -> _Offered | None:
+            return self._offerAll(
                 "json", peer, body, lines.parseJSON, lines.makeRecords, keep
             )
 
         if batch is None:
-            return take()
+            return self._take(offer())
         with self.batches.lock:
             if self.batches.isDuplicate(batch):
                 return None
             with self.batches.recording(batch):
-                return take()
+                offered = offer()
+            # Not before: no thread may write a record whose batch is not recorded.
+            return self._take(offered)
 
     def reject(
         self,
@@ -217,7 +230,7 @@ class Intake:
         records.payloads = None if reader.others else payloads
         return records
 
-    def _takeAll(
+    def _offerAll(
         self,
         via: str,
         peer: str,
@@ -225,7 +238,7 @@ class Intake:
         parse: Callable[[bytes], list[_T]],
         make: _Make[_T],
         keep: bool = True,
-    ) -> Deferred[None] | None:
+    ) -> _Offered | None:
         tally = self.tallies[via]
         if self._blockedOutputs:
             self.reject(via, PRESSURE, 1, hostIn(peer))
@@ -248,11 +261,12 @@ class Intake:
         assert now is not None, "the clock tells a year with more than four digits"
         return Origin(now, via, peer)
 
-    def _offer(self, records: Batch, tally: InputTally) -> Deferred[None] | None:
+    def _offer(self, records: Batch, tally: InputTally) -> _Offered | None:
         """
-        Hand on records of a sender that need not be told that they were taken.
+        Offer records to the sink, where the sender can be told, or need not be told,
+        that there is no room for them.
 
-        @return: See the class.
+        @return: The records, to be taken; C{None} if there are none.
         @raise Backpressure: An output has no room for the records.  They have been
             counted as rejected, and no output has them.
         """
@@ -264,8 +278,13 @@ class Intake:
             tally.reject(PRESSURE, len(records))
             self._untilReady(refused.ready)
             raise Backpressure(_BEHIND) from None
-        tally.accept(len(records))
-        return self._untilReady(offered.take())
+        return _Offered(offered, len(records), tally)
+
+    def _take(self, offered: _Offered | None) -> Deferred[None] | None:
+        if offered is None:
+            return None
+        offered.tally.accept(offered.size)
+        return self._untilReady(offered.offer.take())
 
     def _untilReady(self, ready: Deferred[None] | None) -> Deferred[None] | None:
         """

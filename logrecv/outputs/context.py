@@ -19,6 +19,7 @@ from logrecv.formats import Format
 from logrecv.formats.json import encodeJSON
 from logrecv.group import WorkerGroup
 from logrecv.interfaces import IOutputContext, IQuarantine, IStandardOutput
+from logrecv.outputs.files.positions import POSITIONS_FILE, Positions
 from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import QueuedSink
@@ -28,6 +29,7 @@ from logrecv.outputs.spool.spool import DEFAULT_LIMIT as SPOOL_LIMIT
 from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import (
     IBlockingWriter,
+    IResumingWriter,
     IWriter,
     ThreadedWriter,
     coalesceDelay,
@@ -121,6 +123,10 @@ class OutputContext:
             description, self, full, storage or storageFormat(encode)
         )
         description.finish((*QUEUE_KEYWORDS, *COMMON_KEYWORDS, *keywords))
+        if store.durable and IResumingWriter.providedBy(writer):
+            # One file for the spools of all workers.
+            path = os.path.join(self.spools[-1], POSITIONS_FILE)
+            writer.positions = Positions(path, self.group.number)
         if IBlockingWriter.providedBy(writer):
             thread = ThreadExecutor(
                 self.reactor, self.tally.output, writer.housekeeping

@@ -13,9 +13,10 @@ from typing import ClassVar, Final
 from attrs import frozen
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, Interface, implementer
 
 from logrecv.outputs.chunk import Chunk
+from logrecv.outputs.files.positions import Positions
 from logrecv.threads import ISerialExecutor
 
 #: Seconds that a small write in a thread takes, at least.  Records that come
@@ -139,6 +140,28 @@ class IBlockingWriter(Interface):
         """
 
 
+class IResumingWriter(IBlockingWriter):
+    """
+    A writer that does not write twice the part of a chunk that an earlier process,
+    which was killed, has written.
+    """
+
+    positions: Positions | None = Attribute(
+        """
+        Notes where each chunk is written.  Set before C{open} is called, where the
+        queue is a spool; else C{None}.
+        """
+    )
+
+    def writeChunk(chunk: Chunk) -> None:
+        """
+        Write the data of a chunk.  Called instead of C{write}, and raises the same.
+
+        @param chunk: The chunk.  The first chunk may be one that an earlier process
+            has begun to write.
+        """
+
+
 def coalesceDelay(limit: int) -> float:
     """
     Choose the time that small writes of a queue take at least.
@@ -172,13 +195,16 @@ class ThreadedWriter:
         self.writer.open()
 
     def write(self, chunk: Chunk) -> Deferred[int]:
-        written = self.runner.run(lambda: self._write(chunk.data))
+        written = self.runner.run(lambda: self._write(chunk))
         return written.addCallback(lambda result: 0)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, chunk: Chunk) -> None:
         begin = time.monotonic()
-        self.writer.write(data)
-        if self.delay and len(data) < SMALL_SIZE:
+        if IResumingWriter.providedBy(self.writer):
+            self.writer.writeChunk(chunk)
+        else:
+            self.writer.write(chunk.data)
+        if self.delay and len(chunk.data) < SMALL_SIZE:
             time.sleep(max(begin + self.delay - time.monotonic(), 0))
 
     def reopen(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias, cast
 
 from attrs import frozen
 
@@ -18,6 +18,10 @@ GZIP_LEVEL: Final = 6
 #: Opens a compressor around a file: a context manager with a method C{write},
 #: whose end finishes the compressed data and leaves the file open.
 Compressor: TypeAlias = Callable[[BinaryIO], AbstractContextManager[Any]]
+
+
+#: The suffixes of the names of compressed files.
+SUFFIXES: Final = (".gz", ".zst")
 
 
 @frozen
@@ -53,6 +57,23 @@ def _zstd() -> Compression:
         return writer
 
     return Compression(".zst", compressor)
+
+
+def openCompressed(path: str) -> BinaryIO:
+    """
+    Open a compressed file, to be read from its beginning to its end.
+
+    @param path: The path, with one of L{SUFFIXES}.
+    @raise OSError: The file cannot be opened, or the package for its compression is
+        not installed.
+    """
+    if path.endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    try:
+        from zstandard import ZstdDecompressor
+    except ImportError as error:
+        raise OSError(str(error)) from None
+    return cast(BinaryIO, ZstdDecompressor().stream_reader(open(path, "rb")))
 
 
 def compressionFromText(text: str) -> Compression:

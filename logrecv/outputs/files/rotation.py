@@ -43,6 +43,8 @@ class Rotation:
     @ivar archive: Compresses and removes the files that were moved away.
     @ivar clock: Returns the time, in seconds since the epoch.
     @ivar shared: C{True} if other processes rotate the file, too.
+    @ivar moving: Called before the file is moved away, with its status and its new
+        name, without a directory.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -52,6 +54,7 @@ class Rotation:
     archive: Archive | None = None
     clock: Callable[[], float] = time.time
     shared: bool = False
+    moving: Callable[[os.stat_result, str], None] = lambda status, name: None
     _deadline: float = field(default=math.inf, init=False)
     #: The time of the next attempt after a rotation that failed; C{None} unless
     #: the last rotation failed.
@@ -175,7 +178,9 @@ class Rotation:
             # Even if the clock was set back, the order of the names is the order
             # of the records.
             stamp = max(stamp, earlier[-1].stamp + 1)
-        target = os.path.join(directory, RotatedFile.make(base, stamp).name)
+        name = RotatedFile.make(base, stamp).name
+        target = os.path.join(directory, name)
+        self.moving(status, name)
         os.rename(self.path, target)
         return target
 

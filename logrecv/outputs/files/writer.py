@@ -16,34 +16,20 @@ from attrs import Factory, define, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.files.appending import AppendedFile, isFIFO, openForAppending
+from logrecv.outputs.files.positions import Position, Positions
+from logrecv.outputs.files.resuming import Progress, Resumption
 from logrecv.outputs.files.rotation import Rotation
 from logrecv.outputs.files.syncing import FileSync
-from logrecv.outputs.writers import IBlockingWriter
+from logrecv.outputs.writers import IResumingWriter
 
 #: Permissions of a new file, unless C{mode=} says otherwise: records may hold
 #: secrets.
 DEFAULT_MODE: Final = 0o640
 
 
-@define
-class _Progress:
-    """
-    The part of the current write that is in the file.  A write that failed is
-    attempted again, and goes on from here.
-
-    @ivar done: Bytes that are in the file, or in a file that was rotated
-        meanwhile.
-    @ivar whole: Bytes of these that are whole lines.
-    @ivar safe: Bytes of these that are synced, or in another file.
-    """
-
-    done: int = 0
-    whole: int = 0
-    safe: int = 0
-
-
-@implementer(IBlockingWriter)
+@implementer(IResumingWriter)
 @define(eq=False)
 class FileWriter:
     r"""
@@ -68,6 +54,7 @@ class FileWriter:
     @ivar rotation: Tells when to go on in another file.
     @ivar clock: Returns the time, in seconds.
     @ivar lock: Keeps other processes out while this one is at work.
+    @ivar positions: Notes where each chunk is appended.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -80,8 +67,11 @@ class FileWriter:
     )
     clock: Callable[[], float] = time.monotonic
     lock: AbstractContextManager[None] = field(factory=nullcontext)
+    positions: Positions | None = None
+    #: The name of the chunk that is being written; empty before the first.
+    _chunk: str = field(default="", init=False)
     _file: AppendedFile | None = field(default=None, init=False)
-    _progress: _Progress = field(factory=_Progress, init=False)
+    _progress: Progress = field(factory=Progress, init=False)
     _sync: FileSync = field(
         default=Factory(
             lambda self: FileSync(self.path, self.syncDelay, self.clock),
@@ -91,12 +81,24 @@ class FileWriter:
     )
 
     def open(self) -> None:
+        if self.positions is not None:
+            self.positions.open()
+            self.rotation.moving = self.positions.rename
         try:
             self._use(self._open())
         except OSError as error:
             if error.errno != errno.ENXIO or not isFIFO(self.path):
                 raise
         self.rotation.start()
+
+    def writeChunk(self, chunk: Chunk) -> None:
+        isFirst, self._chunk = not self._chunk, chunk.id
+        if isFirst and self.positions is not None:
+            with self.lock:
+                position = self.positions.last()
+                if position is not None and position.chunk == chunk.id:
+                    self._resume(chunk.data, position)
+        self.write(chunk.data)
 
     def write(self, data: bytes) -> None:
         with self.lock:
@@ -105,7 +107,7 @@ class FileWriter:
                 self._append(file, data, end)
             if self._file is not None and self._sync.isDue():
                 self._syncOrTakeBack(self._file)
-        self._progress = _Progress()
+        self._progress = Progress()
 
     def housekeeping(self) -> float | None:
         """
@@ -142,6 +144,8 @@ class FileWriter:
     def close(self) -> None:
         self._leave()
         self.rotation.stop()
+        if self.positions is not None:
+            self.positions.close()
 
     # -- the file --
 
@@ -238,6 +242,8 @@ class FileWriter:
             if file.lookAgain(status):
                 # A line that this process could not finish is begun anew.
                 progress.done = progress.whole
+            if file.isRegular and self.positions is not None:
+                self.positions.endOthers(status)
             lineEnd = data.find(b"\n", progress.done) + 1 or len(data)
             if progress.done > progress.whole:
                 return file, lineEnd
@@ -263,6 +269,8 @@ class FileWriter:
         progress = self._progress
         if file.isRegular:
             self._sync.writeBegins()
+            if self.positions is not None:
+                self.positions.note(self._chunk, progress.done, file.status())
         view = memoryview(data)
         try:
             while progress.done < end:
@@ -287,6 +295,26 @@ class FileWriter:
         progress = self._progress
         if progress.done > keep and file.takeBack(progress.done - keep):
             progress.done = progress.whole = keep
+
+    # -- what a kill must not do twice --
+
+    def _resume(self, data: bytes, position: Position) -> None:
+        """
+        Go on behind the part of a chunk that an earlier process has written.
+
+        @param data: The data of the chunk.
+        @param position: The position that the process has noted last.
+        """
+        resumption = Resumption(self.path, position, self.syncDelay < math.inf)
+        self._progress = progress = resumption.progress(data)
+        if progress.done == progress.whole:
+            return
+        file = self._file
+        if file is not None and resumption.isEndOf(file.status()):
+            # The rest of the line goes behind its beginning.
+            file.isTorn = False
+        else:
+            progress.done = progress.whole
 
     # -- syncing --
 

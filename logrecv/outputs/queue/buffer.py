@@ -72,7 +72,7 @@ class Buffer:
         self.store.open()
         self.tally.isDurable = self.store.durable
         self.tally.restored = self.tally.queued = self.store.count
-        self._noteExcess()
+        self._isOver = self.isFull = self.store.size >= self.capacity.limit
 
     # -- coming in --
 
@@ -89,11 +89,6 @@ class Buffer:
             self._keepUnstored(parts, size, count)
             return
         self.tally.queued += count
-        self._noteExcess()
-        excess = self.store.size - self.capacity.limit
-        if excess > 0 and not pauses:
-            with suppress(StoreFull):
-                self._dropOldest(excess)
         self._countMissing()
 
     def keep(self, parts: list[EncodedPart]) -> None:
@@ -103,20 +98,35 @@ class Buffer:
         @raise StoreFull: The batch is not in the store.
         """
         size, count = totals(parts)
-        try:
-            if self._unstored:
-                raise StoreFull("records wait for room")
-            if self._isBeyond(size):
-                raise StoreFull(f"it holds {self.store.size} bytes")
-            self.store.append(parts)
-        except StoreFull as error:
-            self._report(str(error), "inputs are paused")
-            self._isStoreFull = self.isFull = True
-            self._storeLater()
-            raise
+        if self._unstored:
+            raise StoreFull("records wait for room")
+        if self.capacity.pauses and self._isBeyond(size):
+            raise StoreFull(f"it holds {self.store.size} bytes")
+        self.store.append(parts)
         self._isStoreFull = False
         self.tally.queued += count
-        self._noteExcess()
+
+    def wait(self, error: StoreFull) -> None:
+        """
+        Be full until there may be room for a batch that was refused.
+
+        @param error: The reason.
+        """
+        self._report(str(error), "inputs are paused")
+        self._isStoreFull = self.isFull = True
+        self._storeLater()
+
+    def noteExcess(self) -> None:
+        """
+        Be full, or drop the oldest records, if the capacity is reached.
+        """
+        excess = self.store.size - self.capacity.limit
+        if excess < 0:
+            return
+        self._isOver = self.isFull = True
+        if excess and not self.capacity.pauses:
+            with suppress(StoreFull):
+                self._dropOldest(excess)
 
     def giveBack(self, parts: list[EncodedPart]) -> None:
         """
@@ -133,13 +143,6 @@ class Buffer:
         """
         held = self.store.size
         return held > 0 and held + size > 2 * self.capacity.limit
-
-    def _noteExcess(self) -> None:
-        """
-        Be full, if the capacity is reached.
-        """
-        if self.store.size >= self.capacity.limit:
-            self._isOver = self.isFull = True
 
     def _append(self, parts: list[EncodedPart], size: int) -> bool:
         """
@@ -214,7 +217,7 @@ class Buffer:
                 break
             del self._unstored[0]
             self._isStoreFull = False
-        self._noteExcess()
+        self.noteExcess()
 
     # -- going out --
 

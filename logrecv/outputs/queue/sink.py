@@ -148,15 +148,19 @@ class QueuedSink:
 
     def offer(self, batch: Sequence[Record]) -> Offer:
         """
-        Store a batch before it is taken.  With C{full=drop} every batch is taken: a
+        Store a batch before it is taken.  With C{full=drop} no batch is refused: a
         user who lets records be dropped wants no sender to wait.
         """
-        if self._state is _ENDED or not self.capacity.pauses:
+        pauses = self.capacity.pauses
+        if self._state is _ENDED or not (pauses or self.store.durable):
             return Offer(lambda: self.deliver(batch), doNothing)
         encoded = Encoded.fromBatch(Batch.of(batch), self.encode, self.writeSize)
         try:
             self._buffer.keep(encoded.parts)
-        except StoreFull:
+        except StoreFull as error:
+            if not pauses:
+                return Offer(lambda: self.deliver(batch), doNothing)
+            self._buffer.wait(error)
             raise BatchRefused(self._whenReady()) from None
         return Offer(
             lambda: self._taken(encoded), lambda: self._buffer.giveBack(encoded.parts)
@@ -165,6 +169,7 @@ class QueuedSink:
     def _taken(self, encoded: Encoded) -> Deferred[None] | None:
         if encoded.failure is not None:
             self._dropUnencodable(encoded)
+        self._buffer.noteExcess()
         self._announce()
         self._pump.go()
         if self.capacity.pauses and self._buffer.isFull:
