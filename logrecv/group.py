@@ -9,9 +9,11 @@ import errno
 import fcntl
 import os
 from contextlib import AbstractContextManager, nullcontext
+from secrets import randbelow
 from time import sleep
 from types import TracebackType
 from typing import Final
+from zlib import crc32
 
 from attrs import define, field
 
@@ -21,6 +23,9 @@ MAX_WORKERS: Final = 128
 #: The position, in the file that all processes of a group share, from which on single
 #: bytes are locked.  L{logrecv.workers.balance.ConnectionCounts} uses the bytes before.
 LOCKS_POSITION: Final = 4096
+
+#: The largest number of a group: see L{logrecv.outputs.files.claim.MAX_SERVICE}.
+_MAX_ID: Final = (1 << 30) - 1
 
 #: Seconds between two attempts to take a lock, where the kernel sees a deadlock.
 _LOCK_RETRY_DELAY: Final = 0.005
@@ -86,6 +91,17 @@ class WorkerGroup:
     descriptor: int | None = None
     directory: str = ""
     _locks: int = field(default=0, init=False)
+    _random: int = field(factory=lambda: 1 + randbelow(_MAX_ID), init=False)
+
+    @property
+    def id(self) -> int:
+        """
+        A number from 1 to 2^30 - 1 that the processes of this group share, and no
+        other group has, as good as certainly.
+        """
+        if self.descriptor is None:
+            return self._random
+        return 1 + crc32(self.directory.encode("utf-8", "surrogateescape")) % _MAX_ID
 
     @property
     def isSingle(self) -> bool:

@@ -49,6 +49,11 @@ class WorkerGroupTests(SynchronousTestCase):
         A process that serves alone needs no locks, and has every limit for itself.
         """
         group = WorkerGroup()
+        self.assertNotEqual(group.id, WorkerGroup().id)
+        self.assertEqual(WorkerGroup(1, 2, 3, "/a").id, WorkerGroup(2, 2, 3, "/a").id)
+        self.assertNotEqual(
+            WorkerGroup(1, 2, 3, "/a").id, WorkerGroup(1, 2, 3, "/b").id
+        )
         self.assertTrue(group.isSingle)
         self.assertIsInstance(group.lock(), nullcontext)
         self.assertEqual(group.portion(1001), 1001)

@@ -109,7 +109,8 @@ def parseFile(description: Description, context: OutputContext) -> IRecordSink:
     formats = {"json": encodeJSON, "text": makeText()}
     encode = takeFormat(description, formats, "json")
     lock = context.group.lock()
-    writer = FileWriter(path, mode, delay, rotation, clock, lock)
+    group = context.group
+    writer = FileWriter(path, mode, delay, rotation, clock, lock, group.id)
     sink = context.makeQueuedSink(
         description, encode, writer, full="pause", keywords=FILE_KEYWORDS
     )

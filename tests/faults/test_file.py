@@ -5,16 +5,20 @@ C{kill -9} of a file output with a spool: every record is in the files once.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gzip
 import os
 import random
+import re
 import shutil
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.programs import Service, waitUntil
+from twisted.trial.unittest import SkipTest
+
+from tests.e2e.programs import Service, post, script, waitUntil
 from tests.faults.accounts import (
     CONSOLE,
     SOAK,
@@ -203,6 +207,59 @@ class MovedTests(FileTestCase):
             lines = Lines.read([self.path.with_name("app.log.1.gz"), self.path])
             self.assertLessEqual(len(lines.torn), 1)
             self.assertEqual(lines.numbers("app"), list(range(self.count)))
+
+
+class TakenTests(FileTestCase):
+    """
+    Two services, and one file.
+    """
+
+    def test_refused(self) -> None:
+        """
+        The second service ends at the start, in one line that names the process that
+        has the file, after a rotation and SIGHUP too; when the first is gone, another
+        can start.
+        """
+        if not hasattr(fcntl, "F_OFD_SETLK"):
+            raise SkipTest("this system has no locks of open files")
+        service = self.write(":rotate=16K", "--workers=2")
+        poster = self.post()
+        waitUntil(lambda: poster.accepted == self.count, service.describe)
+        service.waitFor(lambda: len(filesOf(self.path)) > 3)
+        service.process.send_signal(signal.SIGHUP)
+        command = [script("logrecv"), "--tcp=tcp:0:interface=127.0.0.1"]
+        for options in ((":rotate=16K",), ("",), ("", "--workers=2")):
+            output = f"--output=file:{self.path}{options[0]}"
+            done = self.call(*command, output, *options[1:])
+            self.assertEqual(done.returncode, 1, done)
+            told = [line for line in done.stderr.splitlines() if "another" in line]
+            self.assertTrue(told, done.stderr)
+            for line in told:
+                found = re.search(
+                    r"another service writes to \S+: process (\d+);", line
+                )
+                assert found is not None, line
+                self.assertIn(int(found[1]), workersOf(service))
+        self.finish(service, poster)
+        self.assertEqual(sorted(self.numbers()), list(range(self.count)))
+        self.write(":rotate=16K")
+
+    def test_removed(self) -> None:
+        """
+        Records that come after the file was removed go into a new file.
+        """
+        service = self.write("")
+        self.count = 100
+        poster = self.post()
+        waitUntil(lambda: poster.accepted == 100, service.describe)
+        service.waitFor(lambda: self.path.exists() and len(self.numbers()) == 100)
+        self.path.unlink()
+        for text in ("0 a", "1 b"):
+            url = f"http://127.0.0.1:{self.port}/records"
+            status, _ = post(url, f'{{"name": "app", "msg": "{text}"}}')
+            self.assertEqual(status, 204)
+        service.waitFor(lambda: self.path.exists() and self.numbers() == [0, 1])
+        self.assertEqual(service.log.count("was removed"), 1)
 
 
 class RandomTests(FileTestCase):

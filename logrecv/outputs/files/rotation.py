@@ -134,6 +134,9 @@ class Rotation:
             if target is not None:
                 # If this fails too, nobody may write to the file under its new
                 # name, where it may be compressed at any moment.
+                if os.path.lexists(self.path):
+                    # It is another service's file.
+                    raise
                 os.rename(target, self.path)
             return None
         self._retryAt = None

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from logrecv.outputs.chunk import Chunk
 from logrecv.outputs.files.appending import AppendedFile, isFIFO, openForAppending
+from logrecv.outputs.files.claim import claim
 from logrecv.outputs.files.positions import Position, Positions
 from logrecv.outputs.files.resuming import Progress, Resumption
 from logrecv.outputs.files.rotation import Rotation
@@ -53,6 +54,8 @@ class FileWriter:
         the write returns, infinite for as long as the system likes.
     @ivar rotation: Tells when to go on in another file.
     @ivar clock: Returns the time, in seconds.
+    @ivar service: The number of the service that claims the file: see
+        L{logrecv.outputs.files.claim}; 0 for no claim.
     @ivar lock: Keeps other processes out while this one is at work.
     @ivar positions: Notes where each chunk is appended.
     """
@@ -67,6 +70,7 @@ class FileWriter:
     )
     clock: Callable[[], float] = time.monotonic
     lock: AbstractContextManager[None] = field(factory=nullcontext)
+    service: int = 0
     positions: Positions | None = None
     #: The name of the chunk that is being written; empty before the first.
     _chunk: str = field(default="", init=False)
@@ -151,6 +155,8 @@ class FileWriter:
 
     def _open(self) -> int:
         descriptor, isNew = openForAppending(self.path, self.mode)
+        if self.service:
+            claim(descriptor, self.path, self.service)
         if isNew:
             self._sync.isNameUnsynced = True
         return descriptor
@@ -239,6 +245,10 @@ class FileWriter:
         while True:
             file = self._current()
             status = file.status()
+            if file.isRegular and not status.st_nlink:
+                self._log.warn("{path} was removed; going on anew", path=self.path)
+                self._leave()
+                continue
             if file.lookAgain(status):
                 # A line that this process could not finish is begun anew.
                 progress.done = progress.whole

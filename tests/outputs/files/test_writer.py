@@ -328,6 +328,69 @@ class ReopenTests(FileTestCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
 
+class RemovedTests(FileTestCase):
+    """
+    Files that somebody has removed.
+    """
+
+    def test_removed(self) -> None:
+        """
+        The next line goes into a new file, and the log says so.
+        """
+        told = warnings(self)
+        writer = self.open()
+        writer.write(b"one\n")
+        self.path.unlink()
+        writer.write(b"two\n")
+        writer.write(b"three\n")
+        self.assertEqual(self.path.read_bytes(), b"two\nthree\n")
+        self.assertEqual(len(told), 1, told)
+
+    def test_replaced(self) -> None:
+        """
+        The next line goes into the file that somebody has put in the place of the
+        old one.
+        """
+        writer = self.open()
+        writer.write(b"one\n")
+        other = Path(self.mktemp())
+        other.write_bytes(b"other\n")
+        other.replace(self.path)
+        writer.write(b"two\n")
+        self.assertEqual(self.path.read_bytes(), b"other\ntwo\n")
+
+    def test_noDirectory(self) -> None:
+        """
+        Where there is no directory any more, nothing is written, and the line goes
+        into the file that can be made later.
+        """
+        self.path = Path(os.path.abspath(self.mktemp()), "app.log")
+        self.path.parent.mkdir()
+        writer = self.open()
+        self.path.unlink()
+        self.path.parent.rmdir()
+        for _ in range(2):
+            self.assertRaises(OSError, writer.write, b"one\n")
+        self.path.parent.mkdir()
+        writer.write(b"one\n")
+        self.assertEqual(self.path.read_bytes(), b"one\n")
+
+
+def warnings(case: SynchronousTestCase) -> list[str]:
+    """
+    Collect what writers of files say during a test.
+    """
+    told: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if event.get("log_namespace") == "logrecv.outputs.files.writer.FileWriter":
+            told.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    case.addCleanup(globalLogPublisher.removeObserver, observe)
+    return told
+
+
 class FIFOTests(FileTestCase):
     """
     A FIFO.
