@@ -18,6 +18,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from logrecv.paths import makePrivateDirectory, makePrivateFile, removeIfPresent
+from logrecv.sqlite import schemaFrom, schemaOf
 
 #: The number of names that are remembered: the newest.  A sender has one batch in
 #: flight at a time, so this is enough for thousands of senders, or for a long time.
@@ -240,6 +241,8 @@ class StoredSeenBatches(SeenBatches, Service):
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(_SCHEMA)
+            if schemaOf(connection) != schemaFrom(_SCHEMA):
+                raise sqlite3.DatabaseError("its tables are not what was made")
             rows = connection.execute(
                 "SELECT name FROM batches ORDER BY number DESC LIMIT ?", (MAX_NAMES,)
             ).fetchall()

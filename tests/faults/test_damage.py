@@ -197,6 +197,23 @@ class DamageTests(FaultTestCase):
                 outcomes.append(self.damage(name, file, bytes(flipped)))
             self.summarize(f"{name}, {file} with a bit flipped", outcomes)
 
+    def test_schemaFlipped(self) -> None:
+        """
+        With a bit flipped in the header or in the definition of a table.
+        """
+        data = (self.directory / "stopped" / FILE).read_bytes()
+        used = [byte for byte in range(PAGE) if byte < 100 or data[byte]]
+        bits = [(byte, bit) for byte in used for bit in range(8)]
+        # The kind of the records: the spool is refused, and stays as it is.
+        bits = [place for place in bits if place[0] not in range(68, 72)]
+        chance = random.Random(os.environ.get("LOGRECV_SEED"))
+        outcomes = []
+        for byte, bit in bits if SOAK else chance.sample(bits, 100):
+            flipped = bytearray(data)
+            flipped[byte] ^= 1 << bit
+            outcomes.append(self.damage("stopped", FILE, bytes(flipped)))
+        self.summarize("a bit of the schema flipped", outcomes)
+
     def test_firstPages(self) -> None:
         """
         With nothing left of the pages from which SQLite finds the others.

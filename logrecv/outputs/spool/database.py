@@ -20,6 +20,7 @@ from attrs import define
 from logrecv.outputs.queue.store import StoreFull
 from logrecv.outputs.spool.rows import CorruptSpool, InFlight, Row
 from logrecv.paths import makePrivateFile, removeIfPresent
+from logrecv.sqlite import schemaFrom, schemaOf
 
 #: The value of C{PRAGMA application_id} by the format of the records.
 FORMS: Final = {"json": 0x6C6F6701, "frames": 0x6C6F6702, "text": 0x6C6F6703}
@@ -67,6 +68,15 @@ _TRANSIENT_ERRORS: Final = (
 )
 
 
+#: Errors of these kinds that damage causes: the disk cannot read the file, or the file
+#: is cut.
+_DAMAGE_ERRORS: Final = (
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+)
+
+
 class Totals(NamedTuple):
     """
     Sums over the parts in a database.
@@ -98,6 +108,10 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except (sqlite3.DatabaseError, ValueError, TypeError, OverflowError) as error:
+        code = getattr(error, "sqlite_errorcode", 0)
+        # The files beside the database may have to grow.
+        if code & 0xFF in _TRANSIENT_ERRORS and code not in _DAMAGE_ERRORS:
+            raise StoreFull(str(error)) from None
         raise CorruptSpool(str(error)) from None
 
 
@@ -127,7 +141,8 @@ class SpoolFile:
         with closing(SpoolFile.open("/var/spool/app/spool.sqlite", "json")) as file:
             file.append([Row.make(1, 0, 1, encoded)])
 
-    All methods raise L{CorruptSpool} if the database is damaged.
+    All methods raise L{CorruptSpool} if the database is damaged, and L{StoreFull} if
+    the disk is full or failing.
 
     @ivar path: The absolute path.
     """
@@ -167,6 +182,10 @@ class SpoolFile:
                 self._connection.executescript(_SCHEMA.format(form=form))
             elif version != 1:
                 raise CorruptSpool(f"its version is {version}, and only 1 is known")
+            # SQLite reads a table with another definition in another way, and says
+            # nothing.
+            if schemaOf(self._connection) != schemaFrom(_SCHEMA.format(form=0)):
+                raise CorruptSpool("its tables are not what was made")
             (found,) = execute("PRAGMA application_id").fetchone()
             held = execute("SELECT number FROM parts LIMIT 1").fetchone()
         if found == form:

@@ -113,8 +113,10 @@ class Spool:
             self._file.open()
             self._file.attempt(lambda file: self._takeStock(file, file.inFlight()))
             self._removeUnfinished()
-        except BaseException:
+        except BaseException as error:
             self._release()
+            if isinstance(error, StoreFull):
+                raise OSError(f"{self.path} cannot be used now: {error}") from None
             raise
         self.batches.spools.append(self)
 

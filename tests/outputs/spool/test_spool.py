@@ -5,6 +5,7 @@ Tests for L{logrecv.outputs.spool.spool}.
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import RETRY_DELAY, QueuedSink
 from logrecv.outputs.queue.store import StoreFull
+from logrecv.outputs.spool.replacing import ReplaceableFile
 from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import ThreadedWriter
 from logrecv.testing import MemorySink
@@ -265,6 +267,43 @@ class OpeningTests(SpoolTestCase):
         self.assertIn("records of another kind of output", str(error))
         self.assertFalse(os.path.exists(f"{self.file}-wal.kept"))
         self.assertEqual(self.drain(self.makeSpool("frames")), [b"a"])
+
+    def test_noRoom(self) -> None:
+        """
+        A disk without room is no damage: the spool, new or not, cannot be opened and
+        stays as it is.
+        """
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        for expected in ([], [b"a"]):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+            try:
+                error = self.assertRaises(OSError, self.makeSpool)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            self.assertIn("cannot be used now", str(error))
+            self.assertFalse([f for f in os.listdir(self.directory) if "damaged" in f])
+            spool = self.makeSpool()
+            self.assertEqual(self.drain(spool), expected)
+            spool.append([(b"a", 1)])
+            spool.close()
+
+    def test_schema(self) -> None:
+        """
+        A flipped bit in the definition of a table is damage, of which SQLite says
+        nothing: the parts are saved, and the log says so.
+        """
+        with closing(self.makeSpool()) as spool:
+            spool.append([(b"a", 1)])
+        data = self.file.read_bytes()
+        start = data.index(b"number INTEGER PRIMARY KEY")
+        told = captureWarnings(self, ReplaceableFile)
+        for position in (0, 9, 15, 20):
+            damaged = bytearray(data)
+            damaged[start + position] ^= 2
+            self.file.write_bytes(damaged)
+            with closing(self.makeSpool()) as spool:
+                self.assertEqual(self.drain(spool), [b"a"])
+        self.assertEqual(len(told), 4, told)
 
     def test_noDirectory(self) -> None:
         """
