@@ -18,7 +18,16 @@ import logrecv
 FLOORS: Final = (
     (
         *("backoff", "certificates", "counters", "descriptions", "group", "hangup"),
-        *("ownlog", "paths", "reasons", "record", "schema", "sniffing", "threads"),
+        *(
+            "ownlog",
+            "paths",
+            "reasons",
+            "record",
+            "schema",
+            "sniffing",
+            "sqlite",
+            "threads",
+        ),
         *("usage", "web"),
     ),
     ("dedup", "formats", "interfaces", "losses", "process", "rejections", "wire"),
