@@ -103,9 +103,11 @@ def _extra(
     attributes: Mapping[str, object], reader: AttributeReader
 ) -> dict[str, JSONValue] | None:
     """
-    Read the attributes that are not standard.
+    Read the attributes that are not standard.  Once there is no room left, the others
+    are left out, and C{extra} is named in C{repaired}.
     """
-    convert = reader.converter.convert
+    converter = reader.converter
+    convert = converter.convert
     extra: dict[str, JSONValue] = {}
     for key, sent in attributes.items():
         if key in _NEVER_EXTRA or (key == "exc_info" and not _isOdd(sent)):
@@ -115,6 +117,9 @@ def _extra(
         if not exactName or not exactValue or name in extra:
             reader.repair(name)
         extra[name] = converted
+        if converter.exhausted:
+            reader.repair("extra")
+            break
     return extra or None
 
 

@@ -20,6 +20,9 @@ LITERAL_VALUES: Final = 10000
 LITERAL_DEPTH: Final = 32
 LITERAL_ODD_KEYS: Final = 256
 
+#: The most escapes of one literal, each with one backslash at least: 30 ns each.
+LITERAL_ESCAPES: Final = 200_000
+
 #: The longest tuple that L{plainTuple} reads, in characters.  A text that fails
 #: there is read a second time.
 PLAIN_LENGTH: Final = 4096
@@ -95,6 +98,8 @@ def parseLiteral(text: str) -> object:
     """
     if len(text) > LITERAL_LENGTH:
         raise ValueError("too long")
+    if text.count("\\") > LITERAL_ESCAPES:
+        raise ValueError("too many escapes")
     return _LiteralParser(text).parse()
 
 

@@ -138,7 +138,7 @@ class AttributeReader:
             return sent.decode("utf-8")
         except UnicodeDecodeError:
             self.repair(field)
-            return sent.decode("utf-8", "backslashreplace")
+            return self.converter.escapedText(sent)
 
 
 def _written(value: JSONValue) -> str:

@@ -17,7 +17,23 @@ from msgspec.json import encode
 
 from logrecv.record import JSONValue
 from logrecv.wire.calls import Opaque, Pairs, nameOf
-from logrecv.wire.numbers import integerText
+from logrecv.wire.effort import (
+    ATTRIBUTE_EFFORT,
+    BASE64_EFFORT,
+    BYTES_EFFORT,
+    CALL_EFFORT,
+    CLASS_EFFORT,
+    CONTAINER_EFFORT,
+    DIGITS_PER_EFFORT,
+    ESCAPE_EFFORT,
+    KEY_EFFORT,
+    KNOWN_CALL_EFFORT,
+    SURROGATES_EFFORT,
+    TEXT_EFFORT,
+    argumentsEffort,
+    effortOf,
+)
+from logrecv.wire.numbers import digitsEffort, integerText
 from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.reconstruct import unfold
 
@@ -25,24 +41,6 @@ from logrecv.wire.reconstruct import unfold
 #: three Python frames here and one level of every JSON reader after logrecv.
 #: Readers in other languages often stop at 100.
 DEPTH: Final = 64
-
-#: The effort that the C{extra} of one record may take, by the bytes of its
-#: payload.  The unit is the cost of a number or a constant (about 0.15 us).  A
-#: value that costs more is also longer on the wire.  So only shared parts, which
-#: are written out wherever they are referred to, can exceed this; the floor is
-#: for small records that share parts.
-EFFORT_PER_BYTE: Final = 1
-EFFORT_FLOOR: Final = 1000
-
-#: The effort of other values: a list without its items; the key of a dict; bytes,
-#: which may be no text; and a L{Call} without its arguments and state.
-CONTAINER_EFFORT: Final = 3
-KEY_EFFORT: Final = 1
-BYTES_EFFORT: Final = 5
-CALL_EFFORT: Final = 6
-
-#: The characters that are looked through at the effort of one number.
-CHARACTERS_PER_EFFORT: Final = 64
 
 #: The bytes of JSON that one record may take, by the bytes of its payload.  An
 #: object of a few pickled bytes is written with the whole name of its class, and
@@ -52,6 +50,10 @@ RENDERED_FLOOR: Final = 8192
 
 #: The most bytes of JSON that one character takes: an escape.
 BYTES_PER_CHARACTER: Final = 6
+
+#: The most bytes of JSON beyond the bytes that the characters of a payload can take
+#: where each is written once.  Every output writes and keeps these bytes.
+MAX_RENDERED_BEYOND: Final = 2 * 1024 * 1024
 
 #: The integers that a record keeps: 64 bits, with or without a sign.  Readers of
 #: JSON can be expected to take these.
@@ -65,6 +67,16 @@ TOO_DEEP: Final = "<too deep>"
 TOO_LARGE: Final = "<too large>"
 
 
+def renderedSize(size: int) -> int:
+    """
+    Tell how many bytes of JSON one record may take.
+
+    @param size: The length of the record's payload, in bytes.
+    """
+    beyond = size * (RENDERED_PER_BYTE - BYTES_PER_CHARACTER) + RENDERED_FLOOR
+    return size * BYTES_PER_CHARACTER + min(beyond, MAX_RENDERED_BEYOND)
+
+
 class Converter:
     """
     A converter of the values of one record to JSON values that bounds the depth,
@@ -76,18 +88,32 @@ class Converter:
 
     Whatever the value, the JSON value can be encoded.  A value that cannot be kept
     as sent is reported as not exact.
+
+    @ivar exhausted: True once there is no room left: every further value becomes
+        L{TOO_LARGE}.
     """
 
-    __slots__ = ("_ancestors", "_bytesLeft", "_effortLeft", "_exact", "_exhausted")
+    __slots__ = (
+        "_ancestors",
+        "_bytesLeft",
+        "_effortLeft",
+        "_exact",
+        "_known",
+        "exhausted",
+    )
 
     def __init__(self, size: int) -> None:
         """
         @param size: The length of the record's payload, in bytes.
         """
-        self._effortLeft = size * EFFORT_PER_BYTE + EFFORT_FLOOR
-        self._bytesLeft = size * RENDERED_PER_BYTE + RENDERED_FLOOR
-        self._exhausted = False
+        self._effortLeft = effortOf(size)
+        self._bytesLeft = renderedSize(size)
+        self.exhausted = False
         self._exact = True
+        #: The calls that were converted exactly, by their identities, as a pickle may
+        #: refer to one object any number of times: the JSON value, its bytes of JSON,
+        #: and its depth.  Each entry has cost L{CALL_EFFORT}, so there are few.
+        self._known: dict[int, tuple[JSONValue, int, int]] = {}
         #: The identities of the containers around the value at hand.
         self._ancestors: set[int] = set()
 
@@ -99,6 +125,7 @@ class Converter:
         @return: The JSON value, and C{True} if it says all that C{value} does.
         """
         self._exact = True
+        self._effortLeft -= ATTRIBUTE_EFFORT
         converted = self._value(value, 0)
         return converted, self._exact
 
@@ -114,6 +141,22 @@ class Converter:
         valid = self._text(text)
         return valid, self._exact
 
+    def escapedText(self, raw: bytes) -> str:
+        """
+        Make text of bytes that are no UTF-8.
+
+        @return: The text, with an escape in place of each byte that is no part of a
+            character, or with U+FFFD where the escapes would be too much effort.
+        """
+        # Of the error handlers these two are quick, whatever the bytes.
+        valid = len(raw.decode("utf-8", "ignore").encode("utf-8"))
+        effort = (len(raw) - valid) * ESCAPE_EFFORT
+        if effort > self._effortLeft:
+            self._exact = False
+            return raw.decode("utf-8", "replace")
+        self._effortLeft -= effort
+        return raw.decode("utf-8", "backslashreplace")
+
     def _inexact(self, mark: str) -> str:
         self._exact = False
         return mark
@@ -123,15 +166,17 @@ class Converter:
         Convert every value from now on to L{TOO_LARGE}, so that no more effort is
         spent on the parts that would not fit either.
         """
-        self._exhausted = True
+        self.exhausted = True
         return self._inexact(TOO_LARGE)
 
     def _text(self, text: str) -> str:
-        if self._exhausted or len(text) > self._bytesLeft:
+        if self.exhausted or len(text) > self._bytesLeft:
             return self._exhaust()
+        self._effortLeft -= TEXT_EFFORT
         text, exact = encodable(text)
         if not exact:
             self._exact = False
+            self._effortLeft -= SURROGATES_EFFORT
         self._bytesLeft -= len(encode(text))
         return text if self._bytesLeft >= 0 else self._exhaust()
 
@@ -140,7 +185,7 @@ class Converter:
         @param depth: The number of containers around C{value}.
         """
         self._effortLeft -= 1
-        if self._exhausted or self._effortLeft < 0 or self._bytesLeft < 0:
+        if self.exhausted or self._effortLeft < 0 or self._bytesLeft < 0:
             return self._exhaust()
         self._bytesLeft -= 6  # null or false, and a comma
         kind = type(value)
@@ -155,7 +200,16 @@ class Converter:
         if kind is bytes or kind is bytearray:
             return self._bytes(value)  # type: ignore[arg-type]
         if kind is Global:
+            self._effortLeft -= CLASS_EFFORT
             return {"$class": self._text(nameOf(value))}
+        if kind is Call:
+            known = self._known.get(id(value))
+            # An exact value holds no part of itself, so it is the same wherever it
+            # occurs; but deeper it may be too deep.
+            if known is not None and depth <= known[2]:
+                self._effortLeft -= KNOWN_CALL_EFFORT
+                self._bytesLeft -= known[1]
+                return known[0] if self._bytesLeft >= 0 else self._exhaust()
         return self._container(value, depth)
 
     def _integer(self, value: int) -> int | str:
@@ -164,6 +218,7 @@ class Converter:
         if SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
             self._bytesLeft -= 20
             return value
+        self._effortLeft -= digitsEffort(value.bit_length())
         return self._text(integerText(value))
 
     def _float(self, value: float) -> float | str:
@@ -171,12 +226,13 @@ class Converter:
         return value if isfinite(value) else str(value)
 
     def _bytes(self, value: bytes | bytearray) -> JSONValue:
-        self._effortLeft -= BYTES_EFFORT - 1
+        self._effortLeft -= BYTES_EFFORT
         if len(value) > self._bytesLeft:
             return self._exhaust()
         try:
             return self._text(value.decode("utf-8"))
         except UnicodeDecodeError:
+            self._effortLeft -= BASE64_EFFORT
             return {"$bytes": self._text(b64encode(value).decode("ascii"))}
 
     def _container(self, value: object, depth: int) -> JSONValue:
@@ -184,7 +240,7 @@ class Converter:
             return self._inexact(TOO_DEEP)
         if id(value) in self._ancestors:
             return self._inexact(CYCLE)
-        self._effortLeft -= CONTAINER_EFFORT - 1
+        self._effortLeft -= CONTAINER_EFFORT
         self._ancestors.add(id(value))
         try:
             return self._contents(value, depth + 1)
@@ -212,7 +268,7 @@ class Converter:
         result: list[JSONValue] = []
         for item in items:
             result.append(self._value(item, depth))
-            if self._exhausted:
+            if self.exhausted:
                 break
         return result
 
@@ -222,20 +278,45 @@ class Converter:
         result: dict[str, JSONValue] = {}
         for key, item in pairs:
             self._effortLeft -= KEY_EFFORT
-            name = self._text(key if type(key) is str else _keyText(key))
+            name = self._text(key if type(key) is str else self._keyText(key))
             if name in result:
                 self._exact = False
             result[name] = self._value(item, depth)
-            if self._exhausted:
+            if self.exhausted:
                 break
         return result
 
+    def _keyText(self, key: object) -> str:
+        """
+        Make the key of a dict text.
+        """
+        if isinstance(key, (bytes, bytearray)):
+            try:
+                return key.decode("utf-8")
+            except UnicodeDecodeError:
+                return self.escapedText(bytes(key))
+        if type(key) is int:
+            self._effortLeft -= digitsEffort(key.bit_length())
+            return integerText(key)
+        if key is None or type(key) in (bool, float):
+            return str(key)
+        return f"<{type(key).__name__}>"
+
     def _call(self, call: Call, depth: int) -> JSONValue:
         # Paid for beforehand, as the arguments may come to nothing.
-        self._effortLeft -= CALL_EFFORT - CONTAINER_EFFORT + _argumentsEffort(call)
+        self._effortLeft -= CALL_EFFORT + argumentsEffort(call)
         if self._effortLeft < 0:
             return self._exhaust()
-        return self._value(unfold(call), depth)
+        wasExact, self._exact = self._exact, True
+        bytesLeft = self._bytesLeft
+        result = unfold(call)
+        if type(result) is str:
+            self._effortLeft -= len(result) // DIGITS_PER_EFFORT
+        converted = self._value(result, depth)
+        if self._exact:
+            self._known[id(call)] = converted, bytesLeft - self._bytesLeft, depth - 1
+            self._exact = wasExact
+        return converted
 
     def _opaque(self, opaque: Opaque, depth: int) -> dict[str, JSONValue]:
         result: dict[str, JSONValue] = {
@@ -261,32 +342,3 @@ def encodable(text: str) -> tuple[str, bool]:
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode("utf-8"), False
     return text, True
-
-
-def _argumentsEffort(call: Call) -> int:
-    """
-    Estimate the effort of L{unfold}: it looks at all arguments of a call, into
-    the first few, and at the arguments of which these were made.
-    """
-    effort = len(call.args)
-    for argument in call.args[:3]:
-        if isinstance(argument, Call) and argument.args:
-            argument = argument.args[0]
-        if isinstance(argument, (list, tuple)):
-            effort += len(argument)
-        elif isinstance(argument, (str, bytes)):
-            effort += len(argument) // CHARACTERS_PER_EFFORT
-    return effort
-
-
-def _keyText(key: object) -> str:
-    """
-    Make the key of a dict text.
-    """
-    if isinstance(key, (bytes, bytearray)):
-        return key.decode("utf-8", "backslashreplace")
-    if type(key) is int:
-        return integerText(key)
-    if key is None or type(key) in (bool, float):
-        return str(key)
-    return f"<{type(key).__name__}>"

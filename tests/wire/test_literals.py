@@ -103,12 +103,14 @@ class LiteralTests(SynchronousTestCase):
         odd = bounds.LITERAL_ODD_KEYS
         many = bounds.LITERAL_VALUES
         long = bounds.LITERAL_LENGTH
+        escapes = bounds.LITERAL_ESCAPES
         for good, bad in (
             ("[" * depth + "1" + "]" * depth, "[" * 10**5 + "]" * 10**5),
             ("[" + "1," * (many - 1) + "]", "[" + "1," * many + "]"),
             (repr(dict.fromkeys(range(odd))), repr(dict.fromkeys(range(odd + 1)))),
             ("'" + "a" * (long - 2) + "'", "'" + "a" * (long - 1) + "'"),
             ("9" * 1000, "9" * 1001),
+            ("'" + r"\n" * escapes + "'", "'" + r"\n" * escapes + r"\n'"),
         ):
             parseLiteral(good)
             self.assertRaises(ValueError, parseLiteral, bad)

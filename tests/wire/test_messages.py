@@ -144,6 +144,26 @@ class MergeTests(SynchronousTestCase):
                 len(record.args or ""), values.RENDERED_PER_BYTE * SIZE + 10**5
             )
 
+    def test_effort(self) -> None:
+        """
+        A message of too many conversions, or of arguments that take too long to
+        write, is not merged, however large the payload.
+        """
+        most = messages.CONVERSIONS
+        for good, bad, argument in (
+            ("%%" * (most - 1) + "%s", "%%" * most + "%s", 1),
+            ("%(a)s" * most, "%(a)s" * (most + 1), {"a": ""}),
+        ):
+            mergeMessage(good, (argument,), 10**7)
+            self.assertRaises(ValueError, mergeMessage, bad, (argument,), 10**7)
+        half = literals.LITERAL_VALUES // 2
+        for taken, refused in (
+            ([0.5] * (half - 1), [0.5] * (half + 1)),
+            ([2**8000] * 9, [2**8000] * 12),
+        ):
+            mergeMessage("%s", (taken,), 10**7)
+            self.assertRaises(ValueError, mergeMessage, "%s", (refused,), 10**7)
+
     def test_shortTemplates(self) -> None:
         """
         A message that is merged on the fast path cannot become long: no conversion

@@ -8,8 +8,11 @@ import datetime
 import pickle
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import pairwise
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from hypothesis import given, settings
@@ -17,7 +20,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.record import JSONValue
-from logrecv.wire import calls, numbers, reconstruct, values
+from logrecv.wire import calls, effort, numbers, reconstruct, values
 from logrecv.wire.pickled import machine as pickles
 from logrecv.wire.pickled.placeholders import Call, Global
 from logrecv.wire.reconstruct import underlying
@@ -34,6 +37,13 @@ def nested(depth: int) -> list[object]:
     for _ in range(depth):
         result = [result]
     return result
+
+
+def cut(value: object, size: int) -> Any:
+    """
+    Convert a value of which not everything may fit.
+    """
+    return Converter(size).convert(value)[0]
 
 
 def depthOf(value: JSONValue) -> int:
@@ -227,7 +237,7 @@ class BoundsTests(SynchronousTestCase):
     @slow
     def test_bounded(self) -> None:
         """
-        Result and work are in proportion to the payload, however parts are shared.
+        Result and work are in proportion to a small payload, however parts are shared.
         """
         laughs: object = "ha"
         for _ in range(40):
@@ -273,6 +283,102 @@ class BoundsTests(SynchronousTestCase):
         for shorter, longer in pairwise(lengths):
             self.assertLess(longer, 2.2 * shorter)
 
+    def test_absolute(self) -> None:
+        """
+        However large the payload, its values take no more than a fixed effort, and
+        the JSON is not much longer than each character once.
+        """
+        laughs: object = "ha" * 50
+        for _ in range(40):
+            laughs = [laughs, laughs]
+        sizes = (10**6, 10**7, 10**8)
+        for value in ([None] * 10**6, [[]] * 10**6, ["a"] * 10**6, laughs):
+            results = [Converter(size).convert(value) for size in sizes]
+            self.assertTrue(results[0] == results[1] == results[2])
+            self.assertTrue(values.TOO_LARGE in str(results[0]))
+            parts = str(results[0]).count(",") + str(results[0]).count("[")
+            self.assertLess(parts, 1.1 * effort.MAX_EFFORT)
+        text = "\0" * 10**6
+        self.assertEqual(cut(text, 10**6), text)
+        result: Any = cut([text] * 100, 10**6)
+        self.assertTrue(result == [text, values.TOO_LARGE])
+
+    def test_unfoldedOnce(self) -> None:
+        """
+        A call that a pickle refers to over and over is unfolded once, and again only
+        where it lies deeper.
+        """
+
+        class Counted(list[object]):
+            steps = 0
+
+            def __iter__(self) -> Iterator[object]:
+                for item in super().__iter__():
+                    Counted.steps += 1
+                    yield item
+
+        for function in ("collections.OrderedDict", "builtins.set", "app.Thing"):
+            Counted.steps = 0
+            shared = Counted([(1, 2)])
+            call = Call(Global(*function.rsplit(".", 1)), (shared,))
+            once, exact = Converter(10**5).convert(call)
+            self.assertTrue(exact, function)
+            steps, Counted.steps = Counted.steps, 0
+            value: list[object] = [[[[call]]], {"a": [call] * 300}, *[call] * 300]
+            result: Any = cut(value, 10**6)
+            self.assertEqual(result[0], [[[once]]])
+            self.assertEqual(result[1], {"a": [once] * 300})
+            self.assertEqual(result[2:], [once] * 300)
+            self.assertEqual(Counted.steps, steps)
+            Counted.steps = 0
+            converted([call, [call], call], 10**6)
+            self.assertEqual(Counted.steps, 2 * steps)
+
+    def test_unfoldedOnceAndCut(self) -> None:
+        """
+        A call that was whole where it occurred first is cut where it lies too deep,
+        and a call that was cut is whole elsewhere.
+        """
+        thing = Call(Global("app", "Thing"), ([["end"]],))
+        whole: Any = {"$class": "app.Thing", "args": [[["end"]]], "state": {}}
+        deep: list[object] = [thing]
+        for _ in range(values.DEPTH - 5):
+            deep = [deep]
+        for first, second in ((thing, deep), (deep, thing)):
+            result: Any = cut([first, second], 10**5)
+            found = dict(zip(map(id, (first, second)), result, strict=True))
+            self.assertEqual(found[id(thing)], whole)
+            inner = found[id(deep)]
+            while isinstance(inner, list):
+                (inner,) = inner
+            self.assertEqual(inner["args"], [[values.TOO_DEEP]])
+
+    def test_longIntegers(self) -> None:
+        """
+        Digits take time in the square of their number, which is counted.
+        """
+        integers = [2**8000 - n for n in range(1000)]
+        result: Any = cut(integers, 10**6)
+        self.assertTrue(result[-1] == values.TOO_LARGE)
+        self.assertLess(len(result), 1 + effort.MAX_EFFORT // 900)
+        keys = Call(Global("collections", "Counter"), ())
+        keys.pairs = [(each, 1) for each in integers]
+        self.assertLess(len(cut(keys, 10**6)), 1 + effort.MAX_EFFORT // 900)
+
+    def test_escapes(self) -> None:
+        """
+        Bytes that are no UTF-8 are escaped as far as there is effort for it, and
+        what is text in the others is kept.
+        """
+        converter = Converter(10**6)
+        self.assertEqual(converter.escapedText(b"\xc5\xbc\xff\xc5"), "ż\\xff\\xc5")
+        many = b"a\xff" * 10**6
+        self.assertEqual(converter.escapedText(many), "a\ufffd" * 10**6)
+        self.assertEqual(converter.escapedText(b"\xff"), "\\xff")
+        half = b"\xff" * (effort.MAX_EFFORT // 2)
+        replaced = [converter.escapedText(half).count("\ufffd") for _ in range(3)]
+        self.assertEqual(replaced, [0, len(half), len(half)])
+
     @slow
     def test_lookedThrough(self) -> None:
         """
@@ -303,7 +409,7 @@ class BoundsTests(SynchronousTestCase):
             self.assertFalse(exact)
             self.assertLess(
                 Counted.steps,
-                2 * (SIZE * values.EFFORT_PER_BYTE + values.EFFORT_FLOOR),
+                effort.effortOf(SIZE),
             )
 
     def test_longNames(self) -> None:
@@ -339,8 +445,8 @@ class BoundsTests(SynchronousTestCase):
 
     def test_genuineIsNeverTooLarge(self) -> None:
         """
-        Values that share nothing fit, however dense and however small the parts
-        that they are made of.
+        Some thousand values that share nothing fit, however dense and however small
+        the parts that they are made of.
         """
         for value in (
             [None] * 5000,
@@ -352,12 +458,21 @@ class BoundsTests(SynchronousTestCase):
             [Plain() for _ in range(2000)],
             [datetime.datetime(2026, 1, 1) for _ in range(2000)],
             [bytes([255, n % 256]) for n in range(2000)],
+            {str(n): n for n in range(2000)},
+            [PurePosixPath(f"/srv/app/{n}.py") for n in range(1000)],
+            [Decimal(n) / 4 for n in range(2000)],
+            [UUID(int=2**100 + n) for n in range(1000)],
+            [{n} for n in range(2000)],
+            [bytes(range(256)) * 40 for n in range(20)],
+            ["\udcff.txt" for _ in range(2000)],
             [Colour.RED] * 90,
             [float(n) for n in range(5000)],
         ):
             payload = pickle.dumps({"value": value}, 1)
-            _, exact = Converter(len(payload)).convert(pickles.loads(payload)["value"])
-            self.assertTrue(exact, value[0])
+            made = pickles.loads(payload)["value"]
+            result, exact = Converter(len(payload)).convert(made)
+            self.assertFalse(values.TOO_LARGE in str(result), type(value))
+            self.assertTrue(exact or "udcff" in str(result), type(value))
 
 
 plain = st.recursive(

@@ -31,8 +31,8 @@ _PERCENT: Final = 0x25
 #: A percent sign that begins no escape.
 _STRAY: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
-#: A run of escapes.
-_ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+#: An escape.
+_ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
 
 #: Numbers in the form that C{str} writes, and short enough to be read fast.
 _isInteger: Final = re.compile(r"-?[0-9]{1,20}").fullmatch
@@ -134,8 +134,7 @@ def unquote(quoted: bytes) -> bytes:
     # Not unquote_to_bytes, which takes half a second and 180 MiB for a million
     # percent signs.
     if _STRAY.search(quoted) is None:
-        # Quoted-printable is the same with another sign, and is read in C.
-        return a2b_qp(quoted.replace(b"=", b"=3D").replace(b"%", b"="))
+        return _unquoteAll(quoted)
     return _unquoteSlices(quoted)
 
 
@@ -150,10 +149,28 @@ def _unquoteSlices(quoted: bytes) -> bytes:
         # An escape that begins at the end of the slice is left to the next one.
         percent = quoted.find(b"%", end - 2, end)
         end = percent if percent > start else end
-        slices.append(_ESCAPES.sub(_unescape, quoted[start:end]))
+        part = quoted[start:end]
+        if _ESCAPE.search(part):
+            part = _unquoteAll(_escapeStray(part))
+        slices.append(part)
         start = end
     return b"".join(slices)
 
 
-def _unescape(run: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(run[0].replace(b"%", b" ").decode("ascii"))
+def _unquoteAll(quoted: bytes) -> bytes:
+    """
+    Replace escapes, where every percent sign begins one.
+    """
+    # Quoted-printable is the same with another sign, and is read in C.
+    return a2b_qp(quoted.replace(b"=", b"=3D").replace(b"%", b"="))
+
+
+def _escapeStray(quoted: bytes) -> bytes:
+    """
+    Escape each percent sign that begins no escape.
+    """
+    # Of neighbours only the last can begin an escape.  Two steps, since each step
+    # passes over every other pair.
+    for _ in range(2):
+        quoted = quoted.replace(b"%%", b"%25%")
+    return _STRAY.sub(b"%25", quoted)

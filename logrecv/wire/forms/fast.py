@@ -21,11 +21,7 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.forms.decode import FIELDS, parseForm, unquote
 from logrecv.wire.messages import MERGE_ERRORS, mergeMessage
 from logrecv.wire.timestamps import isoTime
-from logrecv.wire.values import (
-    BYTES_PER_CHARACTER,
-    RENDERED_FLOOR,
-    RENDERED_PER_BYTE,
-)
+from logrecv.wire.values import BYTES_PER_CHARACTER, renderedSize
 
 _TEXT: Final = rb"([^&]*+)"
 #: An integer that is less than 2**63.
@@ -196,7 +192,7 @@ def _merged(template: str, args: str, size: int) -> str:
         the message is too large, is not UTF-8 or is the template.
     """
     merged = mergeMessage(template, args, size)
-    room = (RENDERED_PER_BYTE - _OTHERS_PER_BYTE) * size + RENDERED_FLOOR - _OTHERS_SIZE
+    room = renderedSize(size) - _OTHERS_PER_BYTE * size - _OTHERS_SIZE
     if len(merged) * BYTES_PER_CHARACTER > room or merged == template:
         raise _NotStock
     # The literal of a text can have escapes of lone surrogates.

@@ -26,6 +26,12 @@ from logrecv.wire.timestamps import isoTime
 #: records take 30 ms at most, in which no other client is served.
 RECORDS: Final = 4000
 
+#: The lists and objects that one JSON value may have, or the bytes for each where
+#: that allows more.  The decoder makes all of them at once, at 25 ns to 65 ns each,
+#: and a record has no room for so many.
+CONTAINERS: Final = 100_000
+BYTES_PER_CONTAINER: Final = 16
+
 #: The longest text that is read as a time, in characters: more than ISO 8601
 #: can need.
 TIME_LENGTH: Final = 40
@@ -39,6 +45,9 @@ _POSITION: Final = re.compile(r" \(byte ([0-9]+)\)$")
 _Object: TypeAlias = dict[str, object]
 
 _decode: Final = Decoder().decode
+
+#: A JSON text, with its quotes.
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 
 def parseJSON(body: bytes) -> list[_Object | Record]:
@@ -153,8 +162,13 @@ def _hasLines(body: bytes) -> bool:
 def _decoded(text: bytes) -> object:
     """
     @raise ValueError: C{text} is not one JSON value.
-    @raise WireError: C{TOO_COMPLEX}: the value is nested too deeply.
+    @raise WireError: C{TOO_COMPLEX}: the value is nested too deeply, or has too many
+        parts.
     """
+    most = max(CONTAINERS, len(text) // BYTES_PER_CONTAINER)
+    # Brackets in texts do not count, but few bodies have so many brackets at all.
+    if _brackets(text) > most and _brackets(_TEXT.sub(b"", text)) > most:
+        raise WireError(TOO_COMPLEX, f"there are more than {most} lists and objects")
     try:
         try:
             return _decode(text)
@@ -167,6 +181,10 @@ def _decoded(text: bytes) -> object:
         raise ValueError("not UTF-8") from None
     except RecursionError:
         raise WireError(TOO_COMPLEX, "the body is nested too deeply") from None
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -16,6 +16,7 @@ from msgspec.json import encode
 
 from logrecv.record import Origin, Record
 from logrecv.schema import Kind, ofKind
+from logrecv.wire.effort import MAX_EFFORT
 from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import LARGEST_INTEGER, SMALLEST_INTEGER
 
@@ -82,11 +83,14 @@ def _hasItsTime(record: Record) -> bool:
 def _areKept(values: Iterable[object]) -> bool:
     """
     Return C{True} if a record keeps all numbers among some values and in the
-    parts of these.
+    parts of these, and so many values.
     """
     left = list(values)
     # Grows while the loop runs.
-    for value in left:
+    for count, value in enumerate(left):
+        if count == MAX_EFFORT:
+            # No logrecv writes so many.
+            return False
         if isinstance(value, int):
             if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
                 return False

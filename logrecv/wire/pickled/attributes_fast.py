@@ -17,9 +17,8 @@ from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import (
     BYTES_PER_CHARACTER,
     LARGEST_INTEGER,
-    RENDERED_FLOOR,
-    RENDERED_PER_BYTE,
     SMALLEST_INTEGER,
+    renderedSize,
 )
 
 #: The attributes that only the stock handlers of newer Pythons send.
@@ -87,7 +86,7 @@ class _Attributes:
         self._attributes: dict[str, object] = attributes
         #: The bytes that the record may still take: texts that a pickle shares
         #: could make the record much larger than its payload.
-        self._room: int = RENDERED_PER_BYTE * size + RENDERED_FLOOR - BYTES_OF_OTHERS
+        self._room: int = renderedSize(size) - BYTES_OF_OTHERS
 
     def has(self, name: str) -> bool:
         return name in self._attributes

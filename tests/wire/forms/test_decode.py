@@ -168,7 +168,22 @@ class ParseFormTests(SynchronousTestCase):
 
     @settings(max_examples=100, derandomize=True)
     @given(
-        st.lists(st.sampled_from((b"%", b"%4", b"%41", b"%e2", b"+", b"1", b"\xff"))),
+        st.lists(
+            st.sampled_from(
+                (
+                    b"%",
+                    b"%4",
+                    b"%41",
+                    b"%e2",
+                    b"%%%",
+                    b"%25",
+                    b"+",
+                    b"=",
+                    b"\r\n",
+                    b"\xff",
+                )
+            )
+        ),
         st.integers(4, 9),
     )
     def test_unquoted(self, pieces: list[bytes], size: int) -> None:

@@ -127,6 +127,24 @@ class ShapeTests(SynchronousTestCase):
             error = self.assertRaises(WireError, parseJSON, body)
             self.assertEqual(error.reason, TOO_COMPLEX)
 
+    def test_tooManyParts(self) -> None:
+        """
+        A body of which the decoder would make very many lists and objects is refused,
+        but brackets in texts are no lists.
+        """
+        most = lines.CONTAINERS
+        for part in (b"[],", b"{},", b"[[[[[[[]]]]]]],"):
+            count = most // (part.count(b"[") or 1) + 1
+            body = b'{"msg":"a","e":[' + part * count + b"0]}"
+            error = self.assertRaises(WireError, parseJSON, body)
+            self.assertEqual(error.reason, TOO_COMPLEX)
+        text = "[{" * most
+        self.assertEqual(parseJSON(json.dumps({"x": text}).encode()), [{"x": text}])
+        text = '"[\\' * most
+        self.assertEqual(parseJSON(json.dumps({"x": text}).encode()), [{"x": text}])
+        body = b'{"x":["' + b"long text " * 4 + b'"]}\n'
+        self.assertEqual(len(parseJSON(body * lines.RECORDS)), lines.RECORDS)
+
     def test_tooMany(self) -> None:
         """
         As many records as the bound are taken, and no more.

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.record import Origin, Record
 from logrecv.testing import makeRecord
+from logrecv.wire import effort
 from logrecv.wire.jsonlines.decode import makeRecords, parseJSON
 from logrecv.wire.jsonlines.forwarded import HOPS, PEER_LENGTH, readForwarded
 
@@ -103,6 +104,13 @@ class ForwardedTests(SynchronousTestCase):
         sent = form()
         del sent["received"]
         self.assertIsNone(readForwarded(sent))
+
+    def test_tooManyValues(self) -> None:
+        """
+        An object with more values than any logrecv writes is somebody's own.
+        """
+        self.assertIsNotNone(readForwarded(form(extra={"a": [[]] * 10_000})))
+        self.assertIsNone(readForwarded(form(extra={"a": [[]] * effort.MAX_EFFORT})))
 
     def test_malformedStays(self) -> None:
         """
