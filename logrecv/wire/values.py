@@ -22,12 +22,14 @@ from logrecv.wire.effort import (
     BASE64_EFFORT,
     BYTES_EFFORT,
     CALL_EFFORT,
+    CHARACTERS_PER_EFFORT,
     CLASS_EFFORT,
     CONTAINER_EFFORT,
     DIGITS_PER_EFFORT,
     ESCAPE_EFFORT,
     KEY_EFFORT,
     KNOWN_CALL_EFFORT,
+    LONG_EFFORT,
     SURROGATES_EFFORT,
     TEXT_EFFORT,
     argumentsEffort,
@@ -218,7 +220,7 @@ class Converter:
         if SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
             self._bytesLeft -= 20
             return value
-        self._effortLeft -= digitsEffort(value.bit_length())
+        self._effortLeft -= LONG_EFFORT + digitsEffort(value.bit_length())
         return self._text(integerText(value))
 
     def _float(self, value: float) -> float | str:
@@ -290,7 +292,9 @@ class Converter:
         """
         Make the key of a dict text.
         """
+        self._effortLeft -= LONG_EFFORT
         if isinstance(key, (bytes, bytearray)):
+            self._effortLeft -= len(key) // CHARACTERS_PER_EFFORT
             try:
                 return key.decode("utf-8")
             except UnicodeDecodeError:

@@ -283,6 +283,7 @@ class BoundsTests(SynchronousTestCase):
         for shorter, longer in pairwise(lengths):
             self.assertLess(longer, 2.2 * shorter)
 
+    @slow
     def test_absolute(self) -> None:
         """
         However large the payload, its values take no more than a fixed effort, and

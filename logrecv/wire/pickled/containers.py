@@ -87,11 +87,13 @@ def _keyText(key: object, position: int, state: State) -> str:
     """
     if type(key) is bytes:
         state.spend(len(key) // KEY_BYTES_PER_NODE)
+        state.work(1)
         try:
             return key.decode()
         except UnicodeDecodeError:
             state.spend(REPAIR_COST)
             return key.decode("latin-1")
+    state.work(1)
     if key is None or type(key) is int or type(key) is bool:
         return str(key)
     if type(key) is float:

@@ -9,6 +9,7 @@ from logrecv.wire.pickled.state cimport Memo, State
 cdef bint _COMPILED
 cdef int _MARK, _STOP, _POP, _BINFLOAT, _BININT1, _LONG, _BININT2, _NONE
 cdef int _BINUNICODE, _BINPUT, _SETITEMS, _EMPTY_DICT, _L, _LINE_FEED
+cdef int _BINGET, _SHORT_BINUNICODE, _MEMOIZE
 cdef int _LONGEST_KNOWN, _SLOTS, _FEW_DIGITS
 cdef list _KNOWN_BYTES, _KNOWN_TEXTS
 cdef dict _OPCODES, _MARK_OPCODES

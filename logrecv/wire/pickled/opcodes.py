@@ -20,7 +20,7 @@ from logrecv.wire.pickled.placeholders import (
     makeCall,
 )
 from logrecv.wire.pickled.scalars import SCALARS
-from logrecv.wire.pickled.state import State, malformed
+from logrecv.wire.pickled.state import GLOBAL_WORK, LINE_WORK, State, malformed
 
 #: The largest index into the memo that a text can give: the largest of the four
 #: bytes of a LONG_BINPUT.
@@ -94,18 +94,8 @@ def _longBinPut(state: State) -> None:
     state.memo.put(state.unsigned(4), state.stack[-1])
 
 
-def _memoize(state: State) -> None:
-    state.memo.put(state.memo.size(), state.stack[-1])
-
-
 def _get(state: State) -> None:
     state.stack.append(state.memo.get(_memoIndex(state)))
-
-
-def _binGet(state: State) -> None:
-    index = state.data[state.pos]
-    state.pos += 1
-    state.stack.append(state.memo.get(index))
 
 
 def _longBinGet(state: State) -> None:
@@ -113,6 +103,7 @@ def _longBinGet(state: State) -> None:
 
 
 def _memoIndex(state: State) -> int:
+    state.work(LINE_WORK)
     line = state.line()
     # isdigit first: int takes signs, spaces and any number of zeros.
     if not line.isdigit() or len(line) > _MEMO_INDEX_LENGTH:
@@ -127,6 +118,7 @@ def _memoIndex(state: State) -> int:
 
 
 def _global(state: State) -> None:
+    state.work(GLOBAL_WORK)
     module = _name(state.line())
     name = _name(state.line())
     state.spend(1)
@@ -169,6 +161,7 @@ def _build(state: State) -> None:
 
 
 def _persId(state: State) -> None:
+    state.work(LINE_WORK)
     state.stack.append(makeCall(PERSISTENT, (_name(state.line()),), state))
 
 
@@ -225,7 +218,6 @@ OPCODES: Final[dict[int, _Opcode]] = {
     ord("b"): _build,
     ord("c"): _global,
     ord("g"): _get,
-    ord("h"): _binGet,
     ord("j"): _longBinGet,
     ord("p"): _put,
     ord("r"): _longBinPut,
@@ -242,7 +234,6 @@ OPCODES: Final[dict[int, _Opcode]] = {
     0x8F: _emptySet,
     0x92: _newObjEx,
     0x93: _stackGlobal,
-    0x94: _memoize,
     0x95: _frame,
     0x97: _nextBuffer,
     0x98: _readonlyBuffer,
@@ -283,6 +274,7 @@ def _frozenSet(state: State, items: _Stack) -> None:
 
 
 def _inst(state: State, items: _Stack) -> None:
+    state.work(GLOBAL_WORK)
     module = _name(state.line())
     name = _name(state.line())
     state.spend(1)

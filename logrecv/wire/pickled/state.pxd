@@ -20,8 +20,10 @@ cdef class State:
     cdef public list stack
     cdef public Memo memo
     cdef public Py_ssize_t left
+    cdef public Py_ssize_t workLeft
 
     cpdef object spend(self, Py_ssize_t nodes)
+    cpdef object work(self, Py_ssize_t amount)
     @cython.locals(start=Py_ssize_t)
     cpdef object unsigned(self, Py_ssize_t width)
     @cython.locals(start=Py_ssize_t)

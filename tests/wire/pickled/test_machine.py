@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 import time
 import tracemalloc
 from base64 import b64decode
@@ -18,6 +19,7 @@ from logrecv.reasons import MALFORMED, NOT_A_RECORD, TOO_COMPLEX
 from logrecv.wire.errors import WireError
 from logrecv.wire.pickled import state
 from logrecv.wire.pickled.machine import loads
+from logrecv.wire.pickled.state import MAX_MEMO, MAX_WORK
 from tests.selection import slow
 from tests.wire.pickled.captures import CAPTURES, DATA, lines, value
 from tests.wire.pickled.hostile import Hostile, pickleOpcodes
@@ -147,6 +149,55 @@ class HostileTests(SynchronousTestCase):
         for unit, size in ((b"]", MIB), (b"(", 1 << 15), (b"\x94", MIB // 4)):
             payload = Hostile.filled(b"N", unit, b".", size)
             self.assertEqual(self.outcome(payload), TOO_COMPLEX, unit)
+
+    def test_opcodesAreBounded(self) -> None:
+        """
+        Opcodes that the loop does not know are bounded, however large the payload,
+        and more so where they take longer.
+        """
+        self.patch(state, "MAX_WORK", MAX_WORK // 100)
+        for unit, work in (
+            (b"J\0\0\0\0", 1),
+            (b"I01\n", 1),
+            (b"U\1a", 1),
+            (b"(1N", 1),
+            (b"(0N", 1),
+            (b"\x80\2N", 1),
+            (b"I1\n", 3),
+            (b"F1\n", 3),
+            (b"L" + b"1" * 20 + b"L\n", 2),
+            (b"Va\n", 3),
+            (b"Np1\n", 3),
+            (b"S''\n", 3),
+            (b"c\n\n", 5),
+            (b"S'\\n'\n", 15),
+        ):
+            count = MAX_WORK // 100 // work
+            # Bytes that pay for nodes.
+            rest = b"X" + struct.pack("<I", MIB // 8) + bytes(MIB // 8) + b"0."
+            self.assertEqual(loads(b"}" + (unit + b"0") * count + rest), {}, unit)
+            most = self.outcome(b"}" + (unit + b"0") * (count + 1) + rest)
+            self.assertEqual(most, TOO_COMPLEX, unit)
+
+    @slow
+    def test_opcodesOfTheLoop(self) -> None:
+        """
+        A payload with very many numbers, short texts or references is decoded.
+        """
+        for unit in (b"N", b"h\1", b"\x8c\0", b"\x8c\1a\x94", b"X\0\0\0\0"):
+            count = MAX_MEMO // 2 if unit.endswith(b"\x94") else 2 * MAX_WORK
+            made = value(b"]q\1(" + unit * count + b"e")
+            self.assertEqual(len(made), count, unit)
+
+    def test_surrogatesAreBounded(self) -> None:
+        """
+        A text with very many surrogates stays bytes.
+        """
+        many = "\ud800".encode("utf-8", "surrogatepass")
+        for count, kind in ((50_000, str), (MAX_WORK, bytes)):
+            raw = many * count
+            made = value(b"X" + struct.pack("<I", len(raw)) + raw)
+            self.assertIs(type(made), kind)
 
     @slow
     def test_deep(self) -> None:
