@@ -15,8 +15,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 #: is asked between turns, and needs some three turns for an answer.
 BUDGET_SECONDS: Final = 0.005
 
-#: The bytes that are worked at in one piece: up to 30 ms of work where a client makes
-#: each byte take long.
+#: The most turns of the reactor without work after a turn that took too long: one more
+#: than an answer of the console needs.
+REST_TURNS: Final = 4
+
+#: The bytes that are worked at in one piece: up to 20 ms of work where a client makes
+#: each byte take long.  The last piece of a payload is all the work of that payload,
+#: which has a bound of its own: see L{logrecv.wire.effort}.
 PIECE_SIZE: Final = 16 * 1024
 
 
@@ -49,6 +54,10 @@ class FairScheduler:
     Work is done at once while there is time in this turn of the reactor, and
     otherwise in later turns, one piece for each host after the other: a host that
     has much to do makes only itself wait.
+
+    A piece of work is not divided.  Where one takes longer than a turn has time for,
+    the next turns have so much less, so the rest of the program gets several turns at
+    once.
 
     @ivar clock: Tells how long work takes.
     @ivar budget: Seconds of work in one turn of the reactor.  Work of several turns
@@ -98,7 +107,9 @@ class FairScheduler:
         Spend a new budget on the work that waits.
         """
         self._call = None
-        self._spent = 0.0
+        overspent = min(self._spent - self.budget, self.budget * REST_TURNS)
+        # The budgets of whole turns are missing in this turn and the next ones.
+        self._spent = overspent if overspent >= self.budget else 0.0
         try:
             while self._waiting and self._spent < self.budget:
                 host = next(iter(self._waiting))

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv.counters import InputTally
 from logrecv.inputs.connection import Connection
-from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
+from logrecv.inputs.limits.fairness import PIECE_SIZE, REST_TURNS, FairScheduler
 from logrecv.inputs.streams import Connections
 
 
@@ -65,6 +65,16 @@ class FairSchedulerTests(SynchronousTestCase):
         """
         return Worker(self.clock, host, self.log, seconds, pieces)
 
+    def turn(self) -> None:
+        """
+        Let one turn of the reactor pass.  The turn of C{clock.advance} does not end
+        before nothing is due.
+        """
+        (call,) = self.clock.getDelayedCalls()
+        function = call.func
+        call.cancel()
+        function()
+
     def test_atOnce(self) -> None:
         """
         While there is time, work is done at once, and no call is scheduled until half
@@ -93,13 +103,27 @@ class FairSchedulerTests(SynchronousTestCase):
         given = [self.scheduler.run(self.worker("a")) for _ in range(10)]
         self.assertEqual(given, [True] * 3 + [False] * 7)
         for count in (6, 9, 10):
-            # Not clock.advance: its turn does not end before nothing is due.
-            (call,) = self.clock.getDelayedCalls()
-            turn = call.func
-            call.cancel()
-            turn()
+            self.turn()
             self.assertEqual(len(self.log), count)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_rest(self) -> None:
+        """
+        After work that took longer than a turn has time for, so many turns pass
+        without work as have that time together, but no more than some.
+        """
+        for budgets, turns in ((1.5, 0), (2.5, 1), (3.5, 2), (99, REST_TURNS)):
+            self.setUp()
+            # No fraction of this is rounded.
+            self.scheduler.budget = 1 / 128
+            self.assertTrue(self.scheduler.run(self.worker("a", budgets / 128)))
+            self.assertFalse(self.scheduler.run(self.worker("b", 0.001)))
+            self.log.clear()
+            for _ in range(turns):
+                self.turn()
+                self.assertEqual(self.log, [], budgets)
+            self.turn()
+            self.assertEqual(self.log, ["b"], budgets)
 
     def test_anew(self) -> None:
         """
