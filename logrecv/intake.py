@@ -4,8 +4,8 @@ The one place where a payload becomes a record: decode, stamp, count, hand on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Generator, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -19,7 +19,7 @@ from logrecv.outputs.guard import guard
 from logrecv.outputs.offering import offer
 from logrecv.quarantine.null import NullQuarantine
 from logrecv.reasons import PRESSURE
-from logrecv.record import Origin, Record
+from logrecv.record import Origin
 from logrecv.rejections import Rejections, hostIn
 from logrecv.wire.errors import WireError
 from logrecv.wire.forms.fast import readForm
@@ -32,20 +32,9 @@ _BEHIND: Final = "an output is behind; send again later"
 
 _T = TypeVar("_T")
 
-#: Makes records of parsed payloads, given their origin.
-_Make: TypeAlias = Callable[[list[_T], Origin], list[Record]]
-
 
 def _tallies() -> dict[str, InputTally]:
     return {tally.via: tally for tally in makeTallies()}
-
-
-def _whole(body: bytes) -> list[bytes]:
-    return [body]
-
-
-def _readForms(bodies: list[bytes], origin: Origin) -> list[Record]:
-    return [readForm(body, origin) for body in bodies]
 
 
 class _Offered(NamedTuple):
@@ -138,7 +127,7 @@ class Intake:
         tally = self.tallies["udp"]
         try:
             records = self._readPickles(payloads, tally, peer)
-            return self._take(self._offer(records, tally))
+            return self._take(self._offer(records, tally, peer))
         except Backpressure:
             return None
 
@@ -153,7 +142,16 @@ class Intake:
         @raise Backpressure: There is no room for the record.  The form has been
             counted.
         """
-        return self._take(self._offerAll("http", peer, body, _whole, _readForms))
+        tally = self.tallies["http"]
+        self._checkRoom(tally, peer)
+        origin = self._origin("http", peer)
+        try:
+            records = Batch([readForm(body, origin)])
+        except WireError as error:
+            self.reject("http", error.reason, 1, hostIn(peer), body)
+            self.quarantine.keep(body, error.reason, origin)
+            raise
+        return self._take(self._offer(records, tally, peer))
 
     def jsonReceived(
         self, body: bytes, peer: str, batch: str | None = None
@@ -171,23 +169,42 @@ class Intake:
         @raise Backpressure: There is no room for the records.  The body has been
             counted.
         """
-        # A sender of batches divides a batch that is rejected, and sends the parts.
-        keep = batch is None or b"\n" not in body.strip()
+        steps = self.jsonSteps(body, peer, batch)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                ready: Deferred[None] | None = end.value
+                return ready
 
-        def offer() -> _Offered | None:
-            return self._offerAll(
-                "json", peer, body, lines.parseJSON, lines.makeRecords, keep
-            )
+    def jsonSteps(
+        self, body: bytes, peer: str, batch: str | None = None
+    ) -> Generator[None, None, Deferred[None] | None]:
+        """
+        Take JSON as L{jsonReceived} does, in steps: other clients can be served
+        between two steps.  The last step takes all the records.
 
-        if batch is None:
-            return self._take(offer())
-        with self.batches.lock:
-            if self.batches.isDuplicate(batch):
-                return None
-            with self.batches.recording(batch):
-                offered = offer()
-            # Not before: no thread may write a record whose batch is not recorded.
-            return self._take(offered)
+        @return: A generator of the steps, which returns and raises the same as
+            L{jsonReceived}.
+        """
+        tally = self.tallies["json"]
+        if self._blockedOutputs:
+            # Without the work of a body for which there is no room.
+            return self._takeBatch(Batch(), tally, peer, batch)
+        origin = self._origin("json", peer)
+        records = Batch()
+        try:
+            for some in lines.makeInSteps(body, origin):
+                records.extend(some)
+                yield
+        except WireError as error:
+            self.reject("json", error.reason, error.count, hostIn(peer), body)
+            # A sender of batches divides a batch that is rejected, and sends the
+            # parts.
+            if batch is None or b"\n" not in body.strip():
+                self.quarantine.keep(body, error.reason, origin)
+            raise
+        return self._takeBatch(records, tally, peer, batch)
 
     def reject(
         self,
@@ -230,38 +247,38 @@ class Intake:
         records.payloads = None if reader.others else payloads
         return records
 
-    def _offerAll(
-        self,
-        via: str,
-        peer: str,
-        body: bytes,
-        parse: Callable[[bytes], list[_T]],
-        make: _Make[_T],
-        keep: bool = True,
-    ) -> _Offered | None:
-        tally = self.tallies[via]
+    def _takeBatch(
+        self, records: Batch, tally: InputTally, peer: str, batch: str | None
+    ) -> Deferred[None] | None:
+        """
+        Hand on all the records of a body, unless they were taken before.
+        """
+        if batch is None:
+            self._checkRoom(tally, peer)
+            return self._take(self._offer(records, tally, peer))
+        with self.batches.lock:
+            if self.batches.isDuplicate(batch):
+                return None
+            self._checkRoom(tally, peer)
+            with self.batches.recording(batch):
+                offered = self._offer(records, tally, peer)
+            # Not before: no thread may write a record whose batch is not recorded.
+            return self._take(offered)
+
+    def _checkRoom(self, tally: InputTally, peer: str) -> None:
+        """
+        @raise Backpressure: There is no room.  The payload has been counted.
+        """
         if self._blockedOutputs:
-            self.reject(via, PRESSURE, 1, hostIn(peer))
+            self.reject(tally.via, PRESSURE, 1, hostIn(peer))
             raise Backpressure(_BEHIND)
-        origin = self._origin(via, peer)
-        count = 1
-        try:
-            parsed = parse(body)
-            count = len(parsed)
-            records = Batch(make(parsed, origin))
-        except WireError as error:
-            self.reject(via, error.reason, count, hostIn(peer), body)
-            if keep:
-                self.quarantine.keep(body, error.reason, origin)
-            raise
-        return self._offer(records, tally)
 
     def _origin(self, via: str, peer: str) -> Origin:
         now = isoTime(self.clock.seconds())
         assert now is not None, "the clock tells a year with more than four digits"
         return Origin(now, via, peer)
 
-    def _offer(self, records: Batch, tally: InputTally) -> _Offered | None:
+    def _offer(self, records: Batch, tally: InputTally, peer: str) -> _Offered | None:
         """
         Offer records to the sink, where the sender can be told, or need not be told,
         that there is no room for them.
@@ -275,7 +292,7 @@ class Intake:
         try:
             offered = offer(self.sink, records)
         except BatchRefused as refused:
-            tally.reject(PRESSURE, len(records))
+            self.reject(tally.via, PRESSURE, len(records), hostIn(peer))
             self._untilReady(refused.ready)
             raise Backpressure(_BEHIND) from None
         return _Offered(offered, len(records), tally)

@@ -121,7 +121,9 @@ class _Inputs:
             from logrecv.inputs.http.site import RecordSite
 
             passwords = options["passwords"]
-            site = RecordSite(intake, reactor, maxRecord, partials, passwords)
+            site = RecordSite(
+                intake, reactor, maxRecord, partials, passwords, scheduler
+            )
             for address in options["http"]:
                 inputs.append(self._stream(address, site, "http", scheduler))
         return inputs

@@ -199,6 +199,26 @@ class IntakeTests(SynchronousTestCase):
         intake.jsonReceived(body, "p", "b")
         self.assertEqual(len(sink.records), 4)
 
+    def test_steps(self) -> None:
+        """
+        Several batches are made of JSON in steps at the same time, each is taken as a
+        whole in its last step, and a batch that came twice is taken once.
+        """
+        body = b'{"msg": "x"}\n' * 5
+        takings = [self.intake.jsonSteps(body, "p", "a") for _ in range(2)]
+        steps = 0
+        for each in takings:
+            for _ in range(3):
+                next(each)
+                steps += 1
+        self.assertEqual(self.sink.records, [])
+        for each in takings:
+            steps += len(list(each))
+        self.assertGreaterEqual(steps, 10)
+        self.assertEqual([len(batch) for batch in self.sink.batches], [5])
+        self.assertEqual(self.intake.batches.repeated, 1)
+        self.assertEqual(self.intake.tallies["json"].received, 5)
+
     def test_rejectedRequests(self) -> None:
         """
         A form or JSON that cannot be taken is counted and raised.

@@ -35,13 +35,16 @@ async def drain(connections: Connections, timeout: float = INPUT_DRAIN_TIMEOUT) 
     @param timeout: Seconds after which all connections are closed at once, as they
         are if this coroutine is cancelled.
     """
-    clock = connections.clock
+    clock, scheduler = connections.clock, connections.scheduler
     deadline = clock.seconds() + timeout
     #: For each connection the number of its reads at the last look, and the number of
     #: looks since then.
     looks: dict[ProtocolWrapper, tuple[int, int]] = {}
     try:
-        while connections.protocols and clock.seconds() < deadline:
+        # A body that came whole is taken, even if its client is gone.
+        while (
+            connections.protocols or scheduler.isBusy
+        ) and clock.seconds() < deadline:
             for each in list(connections.protocols):
                 reads, quiet = looks.get(each, (-1, 0))
                 if each.paused or each.waiting or each.reads != reads:
@@ -51,5 +54,7 @@ async def drain(connections: Connections, timeout: float = INPUT_DRAIN_TIMEOUT) 
                 looks[each] = each.reads, quiet + 1
             await deferLater(clock, LOOK_DELAY)
     finally:
+        if clock.seconds() >= deadline:
+            scheduler.abandon()
         for each in list(connections.protocols):
             each.abortConnection()

@@ -11,7 +11,10 @@ class WireError(Exception):
 
     @ivar reason: The reason for C{/metrics}: one of the constants of
         L{logrecv.reasons}.
+    @ivar count: The number of records in the payload.
     """
+
+    count: int = 1
 
     def __init__(self, reason: str, detail: str) -> None:
         """

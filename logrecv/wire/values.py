@@ -27,6 +27,7 @@ from logrecv.wire.effort import (
     CONTAINER_EFFORT,
     DIGITS_PER_EFFORT,
     ESCAPE_EFFORT,
+    ESCAPES_PER_EFFORT,
     KEY_EFFORT,
     KNOWN_CALL_EFFORT,
     LONG_EFFORT,
@@ -179,7 +180,11 @@ class Converter:
         if not exact:
             self._exact = False
             self._effortLeft -= SURROGATES_EFFORT
-        self._bytesLeft -= len(encode(text))
+        rendered = len(encode(text)) - 2
+        self._bytesLeft -= rendered + 2
+        if rendered - len(text) >= ESCAPES_PER_EFFORT:
+            beyond = rendered - len(text.encode("utf-8"))
+            self._effortLeft -= beyond // ESCAPES_PER_EFFORT
         return text if self._bytesLeft >= 0 else self._exhaust()
 
     def _value(self, value: object, depth: int) -> JSONValue:

@@ -1,7 +1,7 @@
 """
 A hostile client, as a program of its own:
 
-    python -m tests.hostile.attacker tcp|udp|http PORT ROUNDS
+    python -m tests.hostile.attacker tcp|udp|http|frames|bodies PORT ROUNDS
 
 Sends every case to one input, as often as it is told, and prints what it sent
 as a JSON object: C{payloads}, those of which the number is known, for each of
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import quote_from_bytes
 
-from tests.hostile import cases
+from tests.hostile import cases, costly
 
 _HOST = "127.0.0.1"
 
@@ -109,11 +109,44 @@ def attackHTTP(port: int) -> int:
     return 0
 
 
+def attackFrames(port: int) -> int:
+    """
+    Send the frames that take longest.
+    """
+    sent = 0
+    with socket.create_connection((_HOST, port), 10) as client:
+        client.settimeout(60)
+        for _, payload in costly.frames():
+            client.sendall(cases.frame(payload))
+            sent += 1
+        client.shutdown(socket.SHUT_WR)
+        client.recv(1)
+    return sent
+
+
+def attackBodies(port: int) -> int:
+    """
+    Send the bodies of JSON that take longest, and wait for the answers.
+    """
+    for _, body in costly.bodies():
+        with socket.create_connection((_HOST, port), 10) as client:
+            client.settimeout(60)
+            client.sendall(cases.lines(body))
+            client.recv(4096)
+    return 0
+
+
 def main(kind: str, port: str, rounds: str) -> None:
     """
     Attack.
     """
-    attack = {"tcp": attackTCP, "udp": attackUDP, "http": attackHTTP}[kind]
+    attack = {
+        "tcp": attackTCP,
+        "udp": attackUDP,
+        "http": attackHTTP,
+        "frames": attackFrames,
+        "bodies": attackBodies,
+    }[kind]
     payloads = sum(attack(int(port)) for _ in range(int(rounds)))
     print(json.dumps({"payloads": payloads}))
 

@@ -20,6 +20,35 @@ from tests.hostile.witness import (
 )
 
 
+class EffortTests(HostileTestCase):
+    """
+    Tests with the payloads of L{tests.hostile.costly}.
+    """
+
+    def test_attack(self) -> None:
+        """
+        While ten hostile clients send payloads of 1 MiB that take as long as they
+        can, the records of a healthy one all arrive in order, C{/healthz} is answered
+        at once, and everything is counted.
+        """
+        service = self.serveAll(loggers="healthy.*")
+        with self.healthy(service), Prober(service.port("console")) as prober:
+            attackers = [
+                self.attack(kind, service.port(via))
+                for kind, via in [("frames", "tcp")] * 7 + [("bodies", "http")] * 3
+            ]
+            for attacker in attackers:
+                self.assertEqual(attacker.end(), 0, attacker.describe())
+        self.report(prober)
+        metrics = self.checkBooks(service)
+        sent = sum(json.loads(attacker.out)["payloads"] for attacker in attackers)
+        self.assertGreaterEqual(metrics['logrecv_received_total{via="tcp"}'], sent)
+        self.checkQuiet(service)
+        self.assertEqual(prober.failures, [])
+        self.assertLess(prober.percentile(0.99), P99 * MARGIN)
+        self.assertEqual(service.stop(), 0)
+
+
 class CorpusTests(HostileTestCase):
     """
     Tests with the cases of L{tests.hostile.cases}.

@@ -7,19 +7,25 @@ lose its records and never notice.  JSON is taken under C{/records}.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Iterator
+from typing import ClassVar, Final, cast
 
 from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
+from twisted.web.server import Request
 from werkzeug.routing import BaseConverter
 
 from logrecv.dedup import isName
 from logrecv.inputs.http import page
+from logrecv.inputs.http.bodies import LargeBodies
 from logrecv.inputs.limits.admission import hostOf
+from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.peers import peerName
 from logrecv.intake import Backpressure, Intake
 from logrecv.reasons import CROSS_SITE, MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
-from logrecv.web import BAD_HOST, answer, hasHostName, isForeign, isOwnOrigin
+from logrecv.web import BAD_HOST, answer, hasHostName
 from logrecv.wire.errors import WireError
 
 _FORM: Final = b"application/x-www-form-urlencoded"
@@ -36,9 +42,6 @@ _JSON: Final = (
 )
 
 REALM: Final = b"logrecv"
-
-#: The beginning of C{User-Agent} in all browsers.
-_BROWSER: Final = b"Mozilla/"
 
 #: The longest path, in bytes.  To take a path of a megabyte apart at its slashes takes
 #: a quarter of a second and 150 MiB; the path of a handler has some ten bytes.
@@ -59,7 +62,7 @@ def _via(request: IRequest) -> str:
     return viaOf(b"/".join(request.postpath))
 
 
-def _query(request: IRequest) -> bytes:
+def queryOf(request: IRequest) -> bytes:
     """
     Return the query of a GET, which is a form record; empty if there is none.
     """
@@ -76,22 +79,10 @@ def _peer(request: IRequest) -> str:
     return peerName(request.getClientAddress(), request.getHost())
 
 
-def isFromPage(request: IRequest) -> bool:
-    """
-    Return C{True} if a page of another site has made a browser send a record, or may
-    have.
-    """
-    if request.method != b"POST" and not _query(request):
-        return False
-    if isForeign(request):
-        return True
-    # For the image of a page, some browsers say neither Sec-Fetch-Site nor Origin.
-    agent = request.getHeader(b"user-agent") or b""
-    if request.method == b"POST" or not agent.startswith(_BROWSER):
-        return False
-    page = request.getHeader(b"referer") or b""
-    isSaid = request.requestHeaders.hasHeader(b"sec-fetch-site")
-    return not (isSaid or isOwnOrigin(request, page))
+def _refusal(request: IRequest, error: WireError | Backpressure) -> bytes:
+    if isinstance(error, Backpressure):
+        return _refuseNow(request, error)
+    return answer(request, 400, f"{error}; nothing of this request was taken")
 
 
 def _refuseNow(request: IRequest, error: Backpressure) -> bytes:
@@ -129,25 +120,32 @@ class RecordApp:
     The Klein app of the HTTP input.
 
     Routes of one path are tried in their order, and a path that is written out
-    before L{_AnyPath}.  Every handler answers at once.
+    before L{_AnyPath}.  Every handler answers at once, except where a body of JSON is
+    large.
     """
 
     router: ClassVar[Klein] = _makeRouter()
 
-    def __init__(self, intake: Intake, maxRecord: int) -> None:
+    def __init__(
+        self, intake: Intake, maxRecord: int, scheduler: FairScheduler | None = None
+    ) -> None:
         """
         @param intake: Takes the records.
         @param maxRecord: The largest body or query taken, in bytes.
+        @param scheduler: Divides the time among hosts; L{None} if no other input
+            shares the scheduler.
         """
         self._intake = intake
         self._maxRecord = maxRecord
+        clock = intake.clock
+        self._bodies = LargeBodies(scheduler or FairScheduler(clock), clock)
 
     @router.route("/", methods=["GET"])
     def front(self, request: IRequest) -> bytes:
         """
         Take a form record in the query, or show a person the page.
         """
-        if query := _query(request):
+        if query := queryOf(request):
             return self._takeForm(request, query)
         if not hasHostName(request):
             return answer(request, 400, BAD_HOST)
@@ -159,7 +157,7 @@ class RecordApp:
         return page.render(scheme, host.decode("ascii", "replace"))
 
     @router.route("/records", methods=["POST"])
-    def records(self, request: IRequest) -> bytes:
+    def records(self, request: IRequest) -> bytes | Deferred[bytes]:
         """
         Take JSON, or the form record of a handler that was given this path.
         """
@@ -179,7 +177,7 @@ class RecordApp:
         """
         Take a form record in the query, or name the method to use.
         """
-        if query := _query(request):
+        if query := queryOf(request):
             return self._takeForm(request, query)
         return _notAllowed(request, b"POST")
 
@@ -188,7 +186,7 @@ class RecordApp:
         """
         Take a form record in the query.
         """
-        if query := _query(request):
+        if query := queryOf(request):
             return self._takeForm(request, query)
         return answer(request, 404, "nothing is here; records are sent, not read")
 
@@ -260,7 +258,7 @@ class RecordApp:
         request.setResponseCode(204)
         return b""
 
-    def _takeJSON(self, request: IRequest, body: bytes) -> bytes:
+    def _takeJSON(self, request: IRequest, body: bytes) -> bytes | Deferred[bytes]:
         if len(body) > self._maxRecord:
             return self._refuseLength(request, "json")
         if not hasHostName(request):
@@ -276,14 +274,35 @@ class RecordApp:
             return self._refuseJSON(
                 request, 400, "Logrecv-Batch: up to 200 visible ASCII characters"
             )
+        if len(body) > PIECE_SIZE:
+            steps = self._intake.jsonSteps(body, _peer(request), name)
+            return self._takeSteps(request, steps)
         try:
             self._intake.jsonReceived(body, _peer(request), name)
-        except WireError as error:
-            return answer(request, 400, f"{error}; nothing of this request was taken")
-        except Backpressure as error:
-            return _refuseNow(request, error)
+        except (WireError, Backpressure) as error:
+            return _refusal(request, error)
         request.setResponseCode(204)
         return b""
+
+    def _takeSteps(self, request: IRequest, steps: Iterator[None]) -> Deferred[bytes]:
+        """
+        Take a large body in later turns of the reactor, and then answer.
+        """
+        # A stopping service waits for a client that is not read.
+        pauseReading = getattr(cast(Request, request).channel, "pauseReading", None)
+        if pauseReading is not None:
+            pauseReading()
+
+        def accepted(result: None) -> bytes:
+            request.setResponseCode(204)
+            return b""
+
+        def refused(failure: Failure) -> bytes:
+            failure.trap(WireError, Backpressure)
+            return _refusal(request, cast("WireError | Backpressure", failure.value))
+
+        taken = self._bodies.take(steps, hostOf(request.getClientAddress()))
+        return taken.addCallbacks(accepted, refused)
 
     def _refuseJSON(self, request: IRequest, code: int, text: str) -> bytes:
         self._reject(request, "json", MALFORMED)

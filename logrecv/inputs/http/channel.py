@@ -105,6 +105,12 @@ class BoundedChannel(HTTPChannel):
         """
         return self.site.maxRecord
 
+    def pauseReading(self) -> None:
+        """
+        Read nothing until the request at hand is done.
+        """
+        self._networkProducer.pauseProducing()
+
     def resetTimeout(self) -> None:
         """
         Do nothing: a timeout that every byte puts off stops no slow client.

@@ -15,6 +15,7 @@ from logrecv.inputs.http.fast import HandlerRequests
 from logrecv.inputs.http.lingering import DiscardPace
 from logrecv.inputs.http.request import BoundedRequest
 from logrecv.inputs.http.resource import RecordResource
+from logrecv.inputs.limits.fairness import FairScheduler
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.limits.timeouts import IdleTimeouts
 from logrecv.inputs.peers import firstBytes, senderHost
@@ -55,15 +56,18 @@ class RecordSite(QuietSite):
         maxRecord: int = 1048576,
         partials: PartialInputs | None = None,
         passwords: PasswordFile | None = None,
+        scheduler: FairScheduler | None = None,
     ) -> None:
         """
         @param reactor: Tells when connections time out.
         @param partials: Keeps account of requests that are not complete, for other
             inputs too; L{None} for an account of this site alone.
         @param passwords: The users who may send; L{None} for everybody.
+        @param scheduler: Divides the time among hosts, for other inputs too; L{None}
+            for a scheduler of this site alone.
         """
         super().__init__(
-            RecordResource(intake, maxRecord, passwords),
+            RecordResource(intake, maxRecord, passwords, scheduler),
             timeout=IDLE_TIMEOUT,
             reactor=reactor,
             parsePOSTFormSubmission=False,

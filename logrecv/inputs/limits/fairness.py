@@ -86,6 +86,26 @@ class FairScheduler:
             self._schedule()
         return not more
 
+    def later(self, work: ISchedulable) -> None:
+        """
+        Do work in later turns.
+        """
+        self._enqueue(work)
+        self._schedule()
+
+    @property
+    def isBusy(self) -> bool:
+        """
+        True while work waits.
+        """
+        return bool(self._waiting)
+
+    def abandon(self) -> None:
+        """
+        Forget the work that waits.
+        """
+        self._waiting.clear()
+
     def _enqueue(self, work: ISchedulable) -> None:
         self._waiting.setdefault(work.host, deque()).append(work)
 

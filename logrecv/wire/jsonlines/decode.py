@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeAlias, cast
 
@@ -22,8 +23,7 @@ from logrecv.wire.jsonlines.forwarded import readForwarded
 from logrecv.wire.timestamps import isoTime
 
 #: The most records that one body may have: 260 bytes for each in the largest
-#: body taken by default, where a record as JSON has several hundred.  So many
-#: records take 30 ms at most, in which no other client is served.
+#: body taken by default, where a record as JSON has several hundred.
 RECORDS: Final = 4000
 
 #: The lists and objects that one JSON value may have, or the bytes for each where
@@ -65,15 +65,58 @@ def parseJSON(body: bytes) -> list[_Object | Record]:
     @raise WireError: C{MALFORMED}: the body is anything else; C{TOO_COMPLEX}: the
         body is nested too deeply or has more than L{RECORDS} records.
     """
+    return [_parse(each) for each in decodeJSON(body)]
+
+
+def decodeJSON(body: bytes) -> list[_Object | Record]:
+    """
+    Decode a body, in some 20 ms at most.
+
+    @return: An object for each record, as it was sent; or the records themselves, if
+        no record needs repair.
+    @raise WireError: As L{parseJSON} does.
+    """
     body = body.removeprefix(_BOM).rstrip()
     if not body:
         raise WireError(MALFORMED, "the body is empty")
     records = parsePlain(body)
     if records is None:
-        return [readForwarded(sent) or _attributes(sent) for sent in _objects(body)]
+        return [*_objects(body)]
     if len(records) > RECORDS:
         raise _tooMany()
     return [*records]
+
+
+def _parse(sent: _Object | Record) -> _Object | Record:
+    if isinstance(sent, Record):
+        return sent
+    return readForwarded(sent) or _attributes(sent)
+
+
+def makeInSteps(body: bytes, origin: Origin) -> Iterator[list[Record]]:
+    """
+    Make the records of a body in steps: a few at a time, where making all of them
+    would keep other clients waiting.
+
+    @param body: As L{parseJSON} takes it.
+    @param origin: Where the body came from.
+    @return: The records of each step.  The first step makes none.
+    @raise WireError: As L{parseJSON} does.  The error is of the whole body, and has
+        the number of its records as C{count}.
+    """
+    decoded = decodeJSON(body)
+    yield []
+    if decoded and isinstance(decoded[0], PlainRecord):
+        yield makeRecords(decoded, origin)
+        return
+    # The only record of a body is about as large as the body.
+    size = len(body) if len(decoded) == 1 else None
+    try:
+        for sent in decoded:
+            yield [_makeRecord(_parse(sent), origin, size)]
+    except WireError as error:
+        error.count = len(decoded)
+        raise
 
 
 def makeRecords(parsed: list[_Object | Record], origin: Origin) -> list[Record]:
@@ -91,12 +134,14 @@ def makeRecords(parsed: list[_Object | Record], origin: Origin) -> list[Record]:
     return [_makeRecord(each, origin) for each in parsed]
 
 
-def _makeRecord(parsed: _Object | Record, origin: Origin) -> Record:
+def _makeRecord(
+    parsed: _Object | Record, origin: Origin, size: int | None = None
+) -> Record:
     if isinstance(parsed, Record):
         parsed.hops = [*(parsed.hops or ()), origin]
         return parsed
     # The bounds of a record depend on its own size, not on the size of the body.
-    return makeRecord(parsed, origin, sizeOf(parsed))
+    return makeRecord(parsed, origin, sizeOf(parsed) if size is None else size)
 
 
 def sizeOf(attributes: _Object) -> int:
@@ -120,6 +165,11 @@ def _objects(body: bytes) -> list[_Object]:
     except ValueError as error:
         if not _hasLines(body):
             raise _malformed(body, str(error)) from None
+        return _objectsOnLines(body)
+    except WireError:
+        # Too many parts for one value may be few for each of many.
+        if not _hasLines(body):
+            raise
         return _objectsOnLines(body)
     if not isinstance(value, list):
         return [_object(value, "the body")]
@@ -154,7 +204,7 @@ def _hasLines(body: bytes) -> bool:
     first, _, rest = body.lstrip().partition(b"\n")
     try:
         _decoded(first)
-    except ValueError:
+    except (ValueError, WireError):
         return False
     return bool(rest)
 
