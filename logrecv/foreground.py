@@ -6,10 +6,11 @@ to standard error, so that standard output carries records alone.
 from __future__ import annotations
 
 import atexit
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, LoggingFile, LogLevel, globalLogBeginner
 
 from logrecv.ownlog import OwnLog
 from logrecv.process import ProcessService
@@ -29,8 +30,9 @@ def serve(arguments: Sequence[str]) -> int:
     service.log = log = OwnLog.toStandardError()
     assert log.observer is not None
     atexit.register(log.end)
-    # Nothing that a library prints may get among the records.
-    globalLogBeginner.beginLoggingTo([log.observer])
+    # Standard output stays: an output of the user's may print there.
+    globalLogBeginner.beginLoggingTo([log.observer], redirectStandardIO=False)
+    sys.stderr = LoggingFile(Logger("stderr"), LogLevel.error)
     return run(options["reactor"], service)
 
 
