@@ -15,6 +15,7 @@ from typing import BinaryIO, ClassVar, Final
 from attrs import define, field
 from twisted.logger import Logger
 
+from logrecv.memory import giveBackMemory
 from logrecv.outputs.files.compression import Compression
 from logrecv.outputs.files.names import PARTIAL, RotatedFile, findRotated
 from logrecv.outputs.files.retention import Retention, keepAll
@@ -194,6 +195,7 @@ class Archive:
             raise
         syncDirectory(self.directory)
         os.unlink(path)
+        giveBackMemory()
 
     def _copy(self, source: BinaryIO, file: BinaryIO, compression: Compression) -> None:
         """
