@@ -2,7 +2,7 @@
 SIGHUP, which opens files again: from the first moment of the program on, it no longer
 ends the process.  A SIGHUP that comes before the service is ready is held until then.
 
-This module imports nothing but L{signal}, so that little time passes before L{hold}.
+This module imports nothing but C{signal}, so that little time passes before L{hold}.
 """
 
 from __future__ import annotations

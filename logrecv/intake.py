@@ -305,7 +305,7 @@ class Intake:
 
     def _untilReady(self, ready: Deferred[None] | None) -> Deferred[None] | None:
         """
-        Be under back-pressure until a L{Deferred} fires.
+        Be under back-pressure until a C{Deferred} fires.
         """
         if ready is not None:
             self._blockedOutputs += 1
