@@ -18,17 +18,8 @@ import logrecv
 FLOORS: Final = (
     (
         *("backoff", "certificates", "counters", "descriptions", "group", "hangup"),
-        *(
-            "ownlog",
-            "paths",
-            "reasons",
-            "record",
-            "schema",
-            "sniffing",
-            "sqlite",
-            "threads",
-        ),
-        *("usage", "web"),
+        *("memory", "ownlog", "paths", "reasons", "record", "schema", "sniffing"),
+        *("sqlite", "threads", "usage", "web"),
     ),
     ("dedup", "formats", "interfaces", "losses", "process", "rejections", "wire"),
     ("batch", "quarantine", "service", "testing"),
