@@ -107,7 +107,7 @@ class Positions:
         """
         self._descriptor = openPrivate(self.path, os.O_RDWR | os.O_CREAT)
         if self.last() is None:
-            # What is noted later needs no room on the disk.
+            # A later note needs no room on the disk.
             with suppress(OSError):
                 self._write(self.number, b" " * _SLOT_SIZE)
 

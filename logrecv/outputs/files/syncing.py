@@ -47,7 +47,7 @@ class FileSync:
     @property
     def isPending(self) -> bool:
         """
-        Whether the file holds data that have to be synced at some time.
+        C{True} if the file holds data that have to be synced at some time.
         """
         return self._unsyncedSince is not None
 

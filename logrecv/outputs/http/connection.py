@@ -125,7 +125,7 @@ class Connection(HTTP11ClientProtocol):
         self._isUsed = False
         #: Bytes that the receiver may send until the head, or the body, has to end.
         self._left = 0
-        #: Whether the receiver has sent more than it was asked for.
+        #: C{True} if the receiver has sent more than it was asked for.
         self._hasMore = False
 
     def request(self, request: Request) -> Deferred[IResponse]:

@@ -95,7 +95,7 @@ class WriteAheadLog:
     @property
     def isCut(self) -> bool:
         """
-        Whether the log ends in the middle of the last page of a transaction.
+        C{True} if the log ends in the middle of the last page of a transaction.
         """
         return any(
             frame.commits and frame.end > len(self.data) for frame in self._current()

@@ -43,7 +43,7 @@ class Row(NamedTuple):
     @property
     def isWhole(self) -> bool:
         """
-        Whether the row is as it was made.
+        C{True} if the row is as it was made.
         """
         try:
             return self == Row.make(self.number, self.gone, self.records, self.data)
@@ -76,7 +76,7 @@ class InFlight(NamedTuple):
     @property
     def isWhole(self) -> bool:
         """
-        Whether the row is as it was made.
+        C{True} if the row is as it was made.
         """
         try:
             return self == InFlight.make(self.first, self.last, self.id)
