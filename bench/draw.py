@@ -1,6 +1,7 @@
 """
-Draw what was measured: C{python -m bench.draw RESULTS TARGET} makes an SVG of what
-C{python -m bench --json RESULTS} wrote, and a table in reStructuredText beside it.
+Draw results: C{python -m bench.draw RESULTS TARGET} makes an SVG of the results that
+C{python -m bench --json RESULTS} wrote, and a table in reStructuredText beside the
+SVG.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from bench.report import PACKAGES, absolute, figure, limit
 
-# All of it in pixels; three columns: what was measured, the picture, the figures.
+# All sizes are in pixels.  The columns are the rows' texts, the picture, the figures.
 _WIDTH: Final = 920
 _MARGIN: Final = 24
 _TEXT: Final = _MARGIN
@@ -30,13 +31,13 @@ _FIGURES: Final = 692
 _LINE: Final = 16
 _PADDING: Final = 12
 
-# How many characters of the widest usual font there is room for.
+# The number of characters of the widest usual font that there is room for.
 _TEXT_CHARACTERS: Final = 41
 _FIGURE_CHARACTERS: Final = 31
 _WIDTH_CHARACTERS: Final = 128
 
-#: What is drawn of the axis at most, in doublings: a figure of nothing would be
-#: infinitely far away.
+#: The longest part of the axis that is drawn, in doublings: a figure of zero would
+#: be infinitely far away.
 _FARTHEST: Final = 6
 
 _TITLE: Final = "logrecv against its peers"
@@ -89,7 +90,7 @@ def relative(row: dict[str, Any], value: float) -> float:
     """
     Tell how far a figure is from its goal.
 
-    @return: In doublings; 0 is the goal, and what is less is better.
+    @return: The distance in doublings: 0 is the goal, and less is better.
     """
     above, below = (row["goal"], value) if row["more"] else (value, row["goal"])
     if above <= 0 or below <= 0:
@@ -102,7 +103,7 @@ class Drawing:
     """
     A picture of results.
 
-    @ivar results: What C{python -m bench --json} wrote.
+    @ivar results: The results that C{python -m bench --json} wrote.
     """
 
     results: dict[str, Any]
@@ -112,7 +113,7 @@ class Drawing:
 
     def make(self) -> str:
         """
-        Draw.
+        Draw the picture.
 
         @return: The SVG.
         """
@@ -129,7 +130,7 @@ class Drawing:
         top = self._head()
         heights = list(accumulate(map(_height, rows), initial=top))
         bottom = heights[-1]
-        # What is drawn later lies over what was drawn before.
+        # A later shape covers an earlier shape.
         for row, begin, end in zip(rows, heights, heights[1:], strict=False):
             self._zones(row, begin, end)
         self._axis(top, bottom)
@@ -226,7 +227,7 @@ class Drawing:
 
     def _axis(self, top: int, bottom: int) -> None:
         """
-        Draw the lines that all rows have in common, and what they mean.
+        Draw the lines that all rows have in common, and the meaning of each line.
         """
         step = max((self._to - self._from) // 7, 1)
         for doubling in range(self._from, self._to + 1):
@@ -291,7 +292,7 @@ def _height(row: dict[str, Any]) -> int:
 
 def facts(results: dict[str, Any]) -> Iterator[str]:
     """
-    Tell what was measured on, in sentences.
+    Describe the machine and the settings of the results, in sentences.
     """
     machine, settings = results["machine"], results["settings"]
     rounds = settings["rounds"]
@@ -353,12 +354,12 @@ def _plain(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Draw.
+    Draw the picture and write the table.
 
     @return: The exit status.
     """
     parser = argparse.ArgumentParser(prog="python -m bench.draw", description=__doc__)
-    parser.add_argument("results", type=Path, help="what python -m bench --json wrote")
+    parser.add_argument("results", type=Path, help="results of python -m bench --json")
     parser.add_argument(
         "target", type=Path, help="a file for the SVG, or a directory that gets it"
     )

@@ -1,5 +1,5 @@
 """
-What is measured of a server from outside.
+The measurements of a server from outside.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bench.servers import (
     peer,
 )
 
-#: What is sent before anything is measured.
+#: The number of records that are sent before anything is measured.
 WARM = 4000
 
 NOTHING = "--output=file:{directory}/nothing:level=1000"
@@ -39,11 +39,12 @@ def cpuWork(
     awaitAll: Callable[[int], object] | None = None,
 ) -> Work:
     """
-    Send records, and tell the CPU time that they took from the socket to the file,
-    or wherever they go.
+    Make work that sends records and tells the CPU time of the server, from the
+    socket to the file or to another target.
 
-    @param send: Sends so many.
-    @param awaitAll: Waits until so many have come there, where it is not the file.
+    @param send: A function that sends so many records.
+    @param awaitAll: A function that waits until so many records have come to the
+        target, where the target is not the file.
     """
     awaitAll = awaitAll or server.awaitWritten
     sent = 0
@@ -62,10 +63,10 @@ def cpuWork(
 
 def clockWork(server: Server, send: Callable[[int], object], sent: int) -> Work:
     """
-    Send records, and tell how long it took until they were in the file.
+    Make work that sends records and tells the seconds until all were in the file.
 
-    @param send: Sends so many.
-    @param sent: How many have been sent before.
+    @param send: A function that sends so many records.
+    @param sent: The number of records that have been sent before.
     """
 
     def work(count: int) -> float:
@@ -160,10 +161,10 @@ def records(scale: Scale) -> Round:
 
 class Sink(threading.Thread):
     """
-    Counts the frames of one sender, and keeps none.
+    A receiver that counts the frames of one sender, and keeps no frame.
 
-    @ivar port: Where.
-    @ivar count: How many have come.
+    @ivar port: The port that the receiver listens on.
+    @ivar count: The number of frames that have come.
     """
 
     def __init__(self) -> None:
@@ -174,7 +175,7 @@ class Sink(threading.Thread):
 
     def run(self) -> None:
         """
-        Count.
+        Count the frames until the sender closes the connection.
         """
         connection, _ = self._listener.accept()
         rest = b""
@@ -192,7 +193,7 @@ class Sink(threading.Thread):
 
     def awaitCount(self, count: int) -> None:
         """
-        Wait until so many have come.
+        Wait until so many frames have come.
         """
         end = time.monotonic() + 120
         while self.count < count:
@@ -204,7 +205,7 @@ class Sink(threading.Thread):
 @contextmanager
 def _toNothing() -> Iterator[Work]:
     """
-    Receive, and have every record kept back by a filter.
+    Receive records, and have a filter keep back each record.
     """
     with (
         logrecv(TCP, NOTHING, CONSOLE) as server,
@@ -229,7 +230,7 @@ def _toNothing() -> Iterator[Work]:
 @contextmanager
 def _toSink() -> Iterator[Work]:
     """
-    Receive, and forward every record.
+    Receive records, and forward each record.
     """
     sink = Sink()
     sink.start()
@@ -246,7 +247,7 @@ def _toSink() -> Iterator[Work]:
 
 def forward(scale: Scale) -> Round:
     """
-    What forwarding adds to receiving, against receiving and writing.
+    The CPU time that forwarding adds to receiving, against receiving and writing.
     """
     with (
         _toSink() as forwarding,
@@ -262,7 +263,7 @@ def idleMemory(scale: Scale) -> Round:
     """
     The memory of an idle connection that has sent one record, in KiB.
     """
-    # A thousand first: they use up what was free of the heap after the start.
+    # The first thousand connections use up the heap that was free after the start.
     first, count = 1000, scale(3000)
     with ExitStack() as stack:
         server = stack.enter_context(logrecv(TCP, FILE))
@@ -286,7 +287,7 @@ def overConnections(server: Server, connections: int, burst: int) -> Iterator[Wo
     """
     Send frames over so many connections, in turns.
 
-    @param burst: How many over one before the next.
+    @param burst: The number of frames over one connection before the next.
     """
     with ExitStack() as stack:
         stack.enter_context(server)
@@ -294,7 +295,7 @@ def overConnections(server: Server, connections: int, burst: int) -> Iterator[Wo
             stack.enter_context(traffic.connect(server.port))
             for _ in range(connections)
         ]
-        # One at a time, so that every connection has been accepted.
+        # One frame at a time, so that each connection has been accepted.
         traffic.sendFrames(clients, WARM, 1)
         server.awaitWritten(WARM)
         yield clockWork(
@@ -315,9 +316,9 @@ def manyConnections(scale: Scale) -> Round:
 
 def latency(scale: Scale) -> Round:
     """
-    Milliseconds from the moment a record is due to be sent to its line in the file,
-    at half of the rate that there was a moment ago with sends of the same size: the
-    99th percentile.
+    Milliseconds from the moment a record is due to be sent to its line in the file:
+    the 99th percentile.  The rate is half of the top rate, which is measured just
+    before with sends of the same size.
     """
     with overConnections(logrecv(TCP, FILE), 1, 100) as work:
         sent = scale(200_000)
@@ -340,11 +341,11 @@ def growth(scale: Scale) -> Round:
     """
     The memory after fifty times as many records as at first.
 
-    What a backlog of a moment took is not at once given back to the system, so
-    there are five readings at the end of either stretch, and their median counts.
+    Memory that a short backlog took is not given back to the system at once.  So the
+    end of either stretch has five readings, and the median of the readings counts.
     """
     first = 1_000_000 if scale.long else scale(100_000, 10_000)
-    # A file of 32 GB is nobody's wish.
+    # Without a rotation the file would grow to 32 GB.
     output = "--output=file:{file}:rotate=64M:keep=1"
     with (
         logrecv(TCP, output, CONSOLE) as server,
@@ -380,8 +381,8 @@ def start(scale: Scale) -> Round:
 
 def workers(scale: Scale) -> Round:
     """
-    Records a second with two workers on two cores and with one on one, which would
-    otherwise have its thread that writes on the second.
+    Records a second with two workers on two cores, against one worker on one core.
+    With two cores, the single worker would write on the second core.
     """
     if len(os.sched_getaffinity(0)) < 2:
         raise NotHere("there is one processor only")

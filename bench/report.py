@@ -1,5 +1,5 @@
 """
-What was found, as text: the machine, and the figures of rows.
+The results as text: the machine, and the figures of rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.servers import memory
 from logrecv import __version__
 from logrecv.wire.pickled.machine import IMPLEMENTATION
 
-#: What the results depend on, beside logrecv.
+#: The packages that the results depend on, beside logrecv.
 PACKAGES: Final = (
     *("attrs", "klein", "msgspec", "twisted", "werkzeug"),
     *("cython", "flask", "orjson"),
@@ -33,7 +33,7 @@ _WORDS: Final = ("row", "meets", "unit", "absolute")
 
 def machine() -> dict[str, Any]:
     """
-    Tell what it is measured on and with.
+    Describe the machine and the software of the measurement.
     """
     model = "unknown"
     for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
@@ -78,7 +78,7 @@ def limit(row: dict[str, Any], name: str) -> str:
     """
     Write the goal of a row, or the least that will do, as a condition.
 
-    @param row: What L{bench.rows.Result.asJSON} gave.
+    @param row: The result of L{bench.rows.Result.asJSON}.
     @param name: C{goal} or C{least}.
     """
     return f"{'≥' if row['more'] else '≤'} {row[name]:g}"
@@ -86,7 +86,7 @@ def limit(row: dict[str, Any], name: str) -> str:
 
 def absolute(row: dict[str, Any]) -> str:
     """
-    Write what logrecv and its peer did, or took, in the median.
+    Write the medians of logrecv and of its peer.
     """
     unit = row["absolute"].replace("us", "µs")
     values = [figure(row[name]) for name in ("ours", "peers") if name in row]
@@ -96,7 +96,7 @@ def absolute(row: dict[str, Any]) -> str:
 
 def cells(row: dict[str, Any]) -> list[str]:
     """
-    Write what was found of a row, a text for each column.
+    Write the results of a row, a text for each column.
     """
     before = [row["name"], limit(row, "goal"), limit(row, "least")]
     if "problem" in row:
@@ -111,7 +111,7 @@ def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """
     lines = [list(_TITLES), *map(cells, rows)]
     for line in lines:
-        # Of what a server said when it failed, the last line says why.
+        # The last line of the output of a failed server gives the reason.
         line[-1] = " ".join(line[-1].strip().rpartition("\n")[2].split())
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

@@ -1,5 +1,5 @@
 """
-What a row of the table is.
+The rows of the table, and their rounds and results.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Final, TypeAlias
 
-#: Does something for so many records, and tells the seconds that it took: of CPU, or
-#: on the clock.
+#: A function that does something for so many records, and returns the seconds of that
+#: work: of CPU, or on the clock.
 Work: TypeAlias = Callable[[int], float]
 
-#: In how many stints the work of a round is done, unless that takes too long.  What a
-#: machine gives to one process changes by a half within seconds.
+#: The number of stints of a round, unless so many stints take too long.  The share of
+#: a machine that one process gets changes by a half within seconds.
 STINTS: Final = 8
 
 
-#: How many times as slow as the least that will do a row is grossly slow.  A machine
-#: that is busy with other things changes a ratio by less than 2.
+#: The factor of a grossly slow row: so many times as slow as the least that will do.
+#: A machine that is busy with other things changes a ratio by less than 2.
 GROSS: Final = 3.0
 
 
 class NotHere(Exception):
     """
-    Something cannot be measured here, and that is nobody's fault.
+    A row cannot be measured here, and nothing has failed.
     """
 
 
@@ -35,8 +35,8 @@ class Round:
     One round of a row.
 
     @ivar value: The figure: a ratio, or in the unit of the row.
-    @ivar ours: What logrecv took, or did, where there is a peer.
-    @ivar peers: What the peer did.
+    @ivar ours: The figure of logrecv, where there is a peer.
+    @ivar peers: The figure of the peer.
     """
 
     value: float
@@ -47,10 +47,10 @@ class Round:
 @dataclass(frozen=True)
 class Scale:
     """
-    How much is done in a round.
+    The amount of work in a round.
 
     @ivar factor: 1.0 as a rule, less to be quicker and less exact.
-    @ivar long: Whether what takes a quarter of an hour is done in full.
+    @ivar long: True to do in full the work that takes a quarter of an hour.
     @ivar number: The number of the round, from 0 on.
     """
 
@@ -68,12 +68,12 @@ class Scale:
         self, count: int, *works: Work, stints: int = STINTS, step: int = 1000
     ) -> list[float]:
         """
-        Have several do the same work, a stint each in turns; who is first changes
-        with each.
+        Have several functions do the same work, a stint each in turns.  The function
+        that is first changes with each stint.
 
-        @param count: The records of a round.
-        @param step: Each stint is of so many, or of a multiple.
-        @return: The seconds that each took for a record.
+        @param count: The number of records of a round.
+        @param step: The number of records in a stint is a multiple of this number.
+        @return: The seconds that each function took for a record.
         """
         each = self(count // stints, step)
         taken = [0.0] * len(works)
@@ -85,7 +85,7 @@ class Scale:
 
     def compare(self, count: int, ours: Work, peers: Work) -> Round:
         """
-        Compare what a record takes, in microseconds.
+        Compare the time that a record takes, in microseconds.
         """
         mine, theirs = self.alternate(count, ours, peers)
         return Round(mine / theirs, mine * 1e6, theirs * 1e6)
@@ -99,7 +99,7 @@ class Scale:
         step: int = 1000,
     ) -> Round:
         """
-        Compare how many records there are a second.
+        Compare the numbers of records a second.
         """
         mine, theirs = self.alternate(count, ours, peers, stints=stints, step=step)
         return Round(theirs / mine, 1 / mine, 1 / theirs)
@@ -108,17 +108,17 @@ class Scale:
 @dataclass(frozen=True)
 class Row:
     """
-    Something that is measured.
+    A measurement, and the goal of its figure.
 
-    @ivar name: How it is asked for.
-    @ivar text: What it is.
-    @ivar goal: What its figure is to be.
-    @ivar least: What will do.
-    @ivar measure: Does a round.
-    @ivar unit: Of the figure; empty for a ratio.
-    @ivar absolute: The unit of what logrecv and the peer did.
-    @ivar more: Whether more is better.
-    @ivar once: Whether one round is enough.
+    @ivar name: The name of the row on the command line.
+    @ivar text: The description of the measurement.
+    @ivar goal: The figure that is wanted.
+    @ivar least: The least figure that will do.
+    @ivar measure: A function that does a round.
+    @ivar unit: The unit of the figure; empty for a ratio.
+    @ivar absolute: The unit of the figures of logrecv and of the peer.
+    @ivar more: True if more is better.
+    @ivar once: True if one round is enough.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Row:
 
     def isMet(self, value: float, wanted: float) -> bool:
         """
-        Tell whether a figure is as good as is wanted.
+        Return C{True} if a figure is at least as good as the wanted figure.
         """
         return value >= wanted if self.more else value <= wanted
 
@@ -143,8 +143,8 @@ class Result:
     """
     The rounds of one row.
 
-    @ivar problem: Why there are no more of them, if something went wrong.
-    @ivar failed: Whether that is somebody's fault.
+    @ivar problem: The reason why there are no more rounds, if something went wrong.
+    @ivar failed: True if the problem is a fault.
     """
 
     row: Row
@@ -154,7 +154,7 @@ class Result:
 
     def measure(self, scale: Scale) -> None:
         """
-        Add a round.  Whatever goes wrong is the problem of this row, and ends it.
+        Add a round.  An error is the problem of this row, and ends its rounds.
         """
         try:
             self.rounds.append(self.row.measure(scale))
@@ -181,7 +181,7 @@ class Result:
 
     def asJSON(self) -> dict[str, Any]:
         """
-        Give all that there is to know.
+        Give the row, its rounds and its figures.
         """
         row = self.row
         found: dict[str, Any] = {

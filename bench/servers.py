@@ -1,5 +1,5 @@
 """
-Servers that are measured: processes, and what the system says of them.
+Servers that are measured: processes, and their CPU time, memory and output.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ROOT: Final = Path(__file__).parent.parent
 #: Bytes that have to be free where servers write.
 ROOM: Final = 1 << 30
 
-# What peers need beside what logrecv needs.
+# The package that a peer needs beside the packages of logrecv.
 _NEEDED: Final = {"bare_tcp": "orjson", "bare_udp": "orjson", "flask_form": "flask"}
 
-# What the console counts of records that an output is done with.
+# The counters of the console for records that an output is done with.
 _PASSED: Final = (
     "logrecv_output_delivered_total{",
     "logrecv_output_filtered_total{",
@@ -45,13 +45,13 @@ _CPUCLOCK_SCHED: Final = 2
 
 class Server:
     """
-    A server process that listens on one port and writes one file, in a directory
-    of its own that is removed with it.
+    A server process that listens on one port and writes one file.  The directory of
+    the file belongs to the server, and is removed with the server.
 
-    @ivar port: Its port.
-    @ivar console: The port of its console, if it is told to have one.
-    @ivar output: Its file.
-    @ivar started: Seconds that it took to listen.
+    @ivar port: The port of the server.
+    @ivar console: The port of its console, if its command asks for a console.
+    @ivar output: The file that the server writes.
+    @ivar started: The seconds from the start of the process until it listened.
     """
 
     def __init__(
@@ -59,9 +59,10 @@ class Server:
     ) -> None:
         """
         @param words: The command, after that of Python, with C{{port}},
-            C{{console}}, C{{file}} and C{{directory}} where they belong.
-        @param stream: Whether it takes connections.
-        @param cores: How many processors it may use; L{None} for all.
+            C{{console}}, C{{file}} and C{{directory}} where these belong.
+        @param stream: True if the server takes connections.
+        @param cores: The number of processors that the server may use; L{None} for
+            all.
         """
         self._stack = ExitStack()
         self.directory = Path(
@@ -91,7 +92,7 @@ class Server:
             stderr=subprocess.STDOUT,
         )
         if cores is not None:
-            # Before it has threads or children, which inherit it.
+            # Before the process has threads or children: these inherit the setting.
             allowed = sorted(os.sched_getaffinity(0))[:cores]
             os.sched_setaffinity(self.process.pid, allowed)
         try:
@@ -135,7 +136,7 @@ class Server:
 
     def cpu(self) -> float:
         """
-        Tell the CPU time that it has had, in seconds.
+        Tell the CPU time that the server has had, in seconds.
         """
         return sum(map(cpuTime, self.processes()))
 
@@ -176,8 +177,10 @@ class Server:
         """
         Wait until the file grows no more.
 
-        @return: When it has last grown, as C{time.perf_counter} tells it.  To count
-            its lines meanwhile would take from the server what it needs itself.
+        The lines are not counted meanwhile: counting would take CPU time from the
+        server.
+
+        @return: The time at which the file last grew, by C{time.perf_counter}.
         """
         size, grown = -1, time.perf_counter()
         while time.perf_counter() - grown < _STILL:
@@ -189,7 +192,7 @@ class Server:
 
     def settle(self) -> None:
         """
-        Wait until it does nothing more.
+        Wait until the server uses no more CPU time.
         """
         end = time.monotonic() + PATIENCE
         last = -1.0
@@ -201,7 +204,8 @@ class Server:
 
     def checkPassed(self, count: int) -> None:
         """
-        Hold what its console says against the number of records that were sent.
+        Check the counters of the console against the number of records that were
+        sent.
         """
         url = f"http://127.0.0.1:{self.console}/metrics"
         with urlopen(url, timeout=PATIENCE) as answer:
@@ -215,8 +219,8 @@ class Server:
 
 def _environment() -> dict[str, str]:
     """
-    Give what a server finds: that of this process, but that its modules are kept
-    compiled to bytecode, as those of an installation are.
+    Give the environment of a server: the environment of this process, except that
+    modules are kept compiled to bytecode, as an installation keeps its modules.
     """
     environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -225,12 +229,13 @@ def _environment() -> dict[str, str]:
 
 def cpuTime(process: int) -> float:
     """
-    Tell the CPU time that a process has had, in seconds: of user and system, of all
-    its threads, those that have ended too, exact to the moment.
+    Tell the CPU time that a process has had, in seconds.  The time is exact to the
+    moment.  It has the user time and the system time of all threads of the process,
+    and of threads that have ended.
 
-    @param process: Its number.
+    @param process: The number of the process.
     """
-    # What clock_getcpuclockid gives in C, for which Python has no name.
+    # The result of clock_getcpuclockid in C, for which Python has no name.
     return time.clock_gettime((~process << 3) | _CPUCLOCK_SCHED)
 
 
@@ -238,7 +243,7 @@ def logrecv(*options: str, stream: bool = True, cores: int | None = None) -> Ser
     """
     Start logrecv.
 
-    @param cores: How many processors it may use; L{None} for all.
+    @param cores: The number of processors that logrecv may use; L{None} for all.
     """
     command = ("-m", "twisted", "--log-level=warn", "logrecv")
     limits = ("--max-connections=5000", "--max-connections-per-peer=5000")
@@ -249,7 +254,7 @@ def peer(name: str, stream: bool = True) -> Server:
     """
     Start one of the programs in C{peers}.
 
-    @raise NotHere: What it needs is not installed.
+    @raise NotHere: A package that the program needs is not installed.
     """
     needed = _NEEDED.get(name)
     if needed is not None and find_spec(needed) is None:
@@ -267,8 +272,8 @@ FILE: Final = "--output=file:{file}"
 
 def memory() -> str | None:
     """
-    @return: A directory in memory, where there is one with room: no disk is
-        measured.
+    @return: A directory in memory, so that no disk is measured; L{None} if memory
+        has no directory with room.
     """
     where = "/dev/shm"
     if not os.access(where, os.W_OK):

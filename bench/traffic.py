@@ -1,5 +1,5 @@
 """
-What is sent: stock records, the same bytes to everybody.
+The traffic of the benchmarks: stock records, the same bytes for each server.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-#: How many records differ, before they come again.
+#: The number of different records, before the records repeat.
 VARIETY: Final = 1000
 
-#: How a stamp begins that says when a record was due to be sent, in microseconds.
+#: The beginning of a stamp: the time at which a record was due, in microseconds.
 STAMP: Final = b"sent at "
 STAMP_DIGITS: Final = 17
 
-#: How the answer to a record that was taken begins.
+#: The beginning of the answer to a record that was taken.
 _ACCEPTED: Final = re.compile(rb"HTTP/1\.[01] 2")
 
 
@@ -52,7 +52,7 @@ def makeRecords(
 @cache
 def frames() -> list[bytes]:
     """
-    Give them as C{SocketHandler} and C{DatagramHandler} send them.
+    Give the records as the frames of C{SocketHandler} and C{DatagramHandler}.
     """
     handler = logging.handlers.SocketHandler("", None)
     return [handler.makePickle(record) for record in makeRecords()]
@@ -62,7 +62,7 @@ class _Kept(http.client.HTTPConnection):
     """
     A connection that goes nowhere.
 
-    @ivar sent: What would have been sent, a piece a call.
+    @ivar sent: The bytes that would have been sent, a piece for each call.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Kept(http.client.HTTPConnection):
 
 class _Keeper(logging.handlers.HTTPHandler):
     """
-    The stock handler, on such connections.
+    The stock handler, on connections that go nowhere.
 
     @ivar requests: The pieces that each request is sent in.
     """
@@ -94,7 +94,7 @@ class _Keeper(logging.handlers.HTTPHandler):
 
     def getConnection(self, host: str, secure: bool) -> http.client.HTTPConnection:
         """
-        Make one.
+        Make a connection that goes nowhere.
         """
         connection = _Kept()
         self.requests.append(connection.sent)
@@ -104,8 +104,8 @@ class _Keeper(logging.handlers.HTTPHandler):
 @cache
 def forms() -> list[list[bytes]]:
     """
-    Give them as requests of C{HTTPHandler}, in the pieces that it sends: the head,
-    and the body.
+    Give the records as requests of C{HTTPHandler}, in the pieces that the handler
+    sends: the head, and the body.
     """
     handler = _Keeper()
     for record in makeRecords():
@@ -116,7 +116,7 @@ def forms() -> list[list[bytes]]:
 @cache
 def lines() -> list[bytes]:
     """
-    Give them as lines of JSON, with the attributes that a program would send.
+    Give the records as lines of JSON, with the attributes that a program would send.
     """
     unwanted = ("msg", "args", "exc_info", "exc_text", "stack_info", "taskName")
     return [
@@ -139,8 +139,8 @@ def sendFrames(
     connections: list[socket.socket], count: int, burst: int = VARIETY
 ) -> None:
     """
-    Send so many records as fast as they are taken, in bursts, over each of the
-    connections in turn.
+    Send so many records, as fast as the server takes the records, in bursts, over
+    each of the connections in turn.
     """
     each = frames()
     bursts = [
@@ -152,8 +152,8 @@ def sendFrames(
 
 def sendDatagrams(port: int, count: int, burst: int = 64) -> None:
     """
-    Send so many records, and no more at a time than a socket holds: the next ones
-    when all were read.
+    Send so many records, and no more at a time than a socket holds.  The next
+    records follow when the server has read all datagrams.
     """
     each = frames()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -167,7 +167,7 @@ def sendDatagrams(port: int, count: int, burst: int = 64) -> None:
 
 def _waiting(port: int) -> bool:
     """
-    @return: Whether the socket of a port still holds datagrams.
+    @return: True if the socket of a port still holds datagrams.
     """
     local = f":{port:04X}"
     for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
@@ -179,11 +179,11 @@ def _waiting(port: int) -> bool:
 
 def sendForms(port: int, count: int, clients: int = 16) -> None:
     """
-    Send so many forms as that many stock handlers do: each over a connection of
-    its own, which is closed when the head of the answer has come.
+    Send so many forms, as that many stock handlers send forms.  Each form has a
+    connection of its own, which is closed when the head of the answer has come.
 
-    It is one thread that waits for the oldest of them, and asks the system for
-    little: what is spent here is taken away from the server that is measured.
+    One thread sends all forms, waits for the oldest connection, and makes few
+    system calls: CPU time that the sender spends is lost to the measured server.
     """
     each = forms()
     waiting: deque[socket.socket] = deque()
@@ -210,7 +210,8 @@ def _readHead(connection: socket.socket) -> bytes:
     """
     Read at least the head of an answer.
 
-    @raise ConnectionError: It is not there, or does not say that all was taken.
+    @raise ConnectionError: The head does not come, or does not say that all was
+        taken.
     """
     answer = b""
     while b"\r\n\r\n" not in answer:
@@ -250,11 +251,12 @@ def _readAnswer(connection: socket.socket) -> None:
 
 def sendStamped(connection: socket.socket, rate: float, count: int) -> None:
     """
-    Send at a rate, a hundred records at a time, and in the last of each hundred
-    the time at which it was due: who has to wait until he can send has waited, too.
+    Send records at a rate, a hundred records at a time.  The last record of each
+    hundred has the time at which it was due, so that the latency includes the time
+    that the sender has to wait.
 
-    @param rate: Records a second.
-    @param count: How many hundreds.
+    @param rate: The records a second.
+    @param count: The number of hundreds.
     """
     marked = makeRecords(STAMP.decode() + "0" * STAMP_DIGITS)[0]
     marked.args = None
@@ -272,9 +274,9 @@ def sendStamped(connection: socket.socket, rate: float, count: int) -> None:
 
 def latencies(path: Path, count: int, patience: float) -> list[float]:
     """
-    Read a file while it is written, until there are so many lines with a stamp.
+    Read a file while a server writes the file, until so many lines have a stamp.
 
-    @param patience: The seconds that this may take.
+    @param patience: The seconds that the reading may take.
     @return: The seconds from each stamp to the moment its whole line was there.
     """
     found: list[float] = []

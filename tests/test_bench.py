@@ -85,14 +85,14 @@ class RowTests(SynchronousTestCase):
 
     def test_goals(self) -> None:
         """
-        What will do is never better than the goal.
+        The least figure that will do is never better than the goal.
         """
         for each in command.ROWS.values():
             self.assertTrue(each.isMet(each.goal, each.least), each.name)
 
     def test_isMet(self) -> None:
         """
-        As good as is wanted is good enough, in either direction.
+        A figure that equals the wanted figure is good enough, in either direction.
         """
         less = row(lambda scale: Round(1))
         more = row(lambda scale: Round(1), more=True)
@@ -157,7 +157,7 @@ class RowTests(SynchronousTestCase):
 
     def test_alone(self) -> None:
         """
-        What has no peer has no figure of one.
+        A row without a peer has neither a figure of logrecv nor one of a peer.
         """
         self.assertNotIn("ours", found(Round(1)))
         self.assertNotIn("peers", found(Round(1, 5)))
@@ -217,7 +217,7 @@ class MeasureTests(SynchronousTestCase):
 
     def test_interrupted(self) -> None:
         """
-        Who interrupts gets the rows that are whole, and learns which are not.
+        An interrupt keeps the rows that are complete, and marks the other rows.
         """
 
         def interrupt(scale: Scale) -> Round:
@@ -315,12 +315,13 @@ class MeasureTests(SynchronousTestCase):
 
 class MissingTests(SynchronousTestCase):
     """
-    What the rows need that logrecv does not.
+    Packages that rows need and logrecv does not.
     """
 
     def test_orjson(self) -> None:
         """
-        Without it, what it is a peer of is not measured, and that is no fault.
+        A row whose peer needs orjson is not measured without orjson.  That is no
+        fault of the row.
         """
         self.patch(sys, "modules", {**sys.modules, "orjson": None})
         with self.assertRaises(NotHere):
@@ -340,7 +341,7 @@ class MissingTests(SynchronousTestCase):
 
 class HarnessTests(SynchronousTestCase):
     """
-    What is sent, and how it is accounted for.
+    The records that are sent, and the accounting of their cost.
     """
 
     def test_cpuTime(self) -> None:
@@ -364,7 +365,8 @@ class HarnessTests(SynchronousTestCase):
 
     def test_sameBytes(self) -> None:
         """
-        What is sent is stock records of a usual size, and decodes as such.
+        A frame of the benchmarks is a stock record of a usual size, and decodes to
+        the message that its line of JSON has.
         """
         frames = traffic.frames()
         self.assertEqual(len(frames), traffic.VARIETY)
@@ -494,8 +496,8 @@ class DrawingTests(SynchronousTestCase):
 
     def test_everyRow(self) -> None:
         """
-        It has every row, with its figures; what is said in a colour is said in
-        words, too.
+        The picture has each row with its figures.  A fact that a colour shows is
+        written in words too.
         """
         picture = self.draw()
         names = [row["name"] for row in results()["rows"]]
@@ -523,7 +525,8 @@ class DrawingTests(SynchronousTestCase):
 
     def test_accessible(self) -> None:
         """
-        It is one picture with a name and a description, and knows of dark pages.
+        The drawing is one picture with a name and a description, and has colours
+        for dark pages.
         """
         picture = self.draw()
         self.assertEqual(picture.get("role"), "img")
@@ -532,7 +535,7 @@ class DrawingTests(SynchronousTestCase):
             self.assertTrue(there[name])
         style = picture.findtext(f"{_SVG}style") or ""
         self.assertIn("prefers-color-scheme: dark", style)
-        # What is a colour on a light page is one on a dark page.
+        # Each colour that a light page has is defined for a dark page too.
         light, dark = style.split("@media")
         for name in {part.split(":")[0] for part in light.split("--")[1:]}:
             self.assertIn(f"--{name.split(')')[0]}: ", dark)

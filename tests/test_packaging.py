@@ -22,7 +22,7 @@ from tests.e2e.programs import ProgramTestCase, Service, environment, script
 
 _ROOT = Path(__file__).resolve().parent.parent
 
-#: What a wheel is made of.
+#: The sources of a wheel.
 _SOURCES = (
     "setup.cfg",
     "setup.py",
@@ -157,13 +157,13 @@ class WheelTests(ProgramTestCase):
         self._tryOut(commands)
         done = self.call(str(commands / "python"), "-c", _WHERE)
         self.assertEqual(done.stdout.strip(), str(self.source / "logrecv"))
-        # What is edited is what runs.
+        # The modules that run are the sources that a programmer edits.
         self.assertEqual(list(self.source.rglob("*.so")), [])
 
     def test_noCompiler(self) -> None:
         """
-        Where there is no compiler the wheel is built all the same; it is an
-        error where it was asked for.
+        A wheel is built without a compiler too.  The build fails only if compiled
+        modules are asked for.
         """
         self.patch(os, "environ", {**os.environ, "CC": "false"})
         os.environ.pop("LOGRECV_COMPILE", None)
@@ -176,10 +176,11 @@ class WheelTests(ProgramTestCase):
 
     def test_wheel(self) -> None:
         """
-        The wheel holds every module, the plugin file and the marker of types,
-        nothing that makes C{twisted} or C{twisted.plugins} a package of its own,
-        and no cache; installed, it has the commands.  What has its types in C is
-        compiled, where there is a compiler.
+        The wheel holds each module, the plugin file and the marker of types.  The
+        wheel holds no cache, and no file that makes C{twisted} or
+        C{twisted.plugins} a package of its own.  The installed wheel has the
+        commands.  A module that has its types in C is compiled, where there is a
+        compiler.
         """
         compiler = shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0])
         wanted = "1" if compiler else ""
@@ -217,7 +218,7 @@ _WHERE = "import logrecv, os; print(os.path.dirname(logrecv.__file__))"
 
 class InstalledTests(ProgramTestCase):
     """
-    What is installed where the tests run.
+    The logrecv that is installed where the tests run.
     """
 
     def test_metadata(self) -> None:

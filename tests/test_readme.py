@@ -234,7 +234,8 @@ class ReadmeTests(ProgramTestCase):
 
     def test_systemd(self) -> None:
         """
-        What the unit starts and reloads.
+        The unit of systemd starts a logrecv that writes records, and reloads
+        logrecv so that a removed file is created again.
         """
         unit = dict(re.findall(r"^(\w+)=(.*)$", self.blocks["systemd"], re.M))
         command = unit["ExecStart"].replace("/var/log/logrecv", str(self.directory))

@@ -43,7 +43,8 @@ class ThreadExecutorTests(TestCase):
     @inlineCallbacks
     def test_fails(self) -> object:
         """
-        What a function raises, the Deferred fails with; the thread lives on.
+        An exception that a function raises is the failure of the Deferred.  The
+        thread goes on.
         """
         thread = ThreadExecutor(reactor, "writer")
         self.addCleanup(thread.end)

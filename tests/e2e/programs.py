@@ -87,8 +87,8 @@ class Program:
         stdin: Any = subprocess.DEVNULL,
     ) -> None:
         """
-        @param stdout: Where its standard output goes, if not into a file.
-        @param name: What the files are called that its output goes to.
+        @param stdout: The target of its standard output, if that is not a file.
+        @param name: The name of the files that its output goes to.
         """
         self.directory = directory
         self._out = directory / f"{name}.out"
@@ -106,20 +106,20 @@ class Program:
     @property
     def out(self) -> str:
         """
-        What it has written to standard output.
+        The text that the program has written to standard output.
         """
         return self._out.read_text("utf-8", "replace")
 
     @property
     def err(self) -> str:
         """
-        What it has written to standard error.
+        The text that the program has written to standard error.
         """
         return self._err.read_text("utf-8", "replace")
 
     def describe(self) -> str:
         """
-        Tell what is known, for a test that failed.
+        Describe the program, for a test that failed.
         """
         return (
             f"{self.process.args} status {self.process.poll()}\n"
@@ -163,9 +163,9 @@ class Program:
 
 class Service(Program):
     """
-    logrecv, listening.
+    A logrecv that listens.
 
-    @ivar addresses: What it listens on: the port or path of each description,
+    @ivar addresses: The port or path of each description that logrecv listens on,
         in the order of the options console, tcp, udp, http.
     """
 
@@ -174,7 +174,7 @@ class Service(Program):
     @property
     def log(self) -> str:
         """
-        Its operational log, wherever that goes.
+        The operational log of logrecv, on standard output or standard error.
         """
         return self.out + self.err
 
@@ -291,11 +291,11 @@ class ProgramTestCase(SynchronousTestCase):
         stdout: Any = None,
     ) -> Service:
         """
-        Start logrecv and wait until it listens.
+        Start logrecv and wait until logrecv listens.
 
-        @param options: Its options.
-        @param runner: The command in front of them.
-        @param defaults: Whether the default inputs are served.
+        @param options: The options of logrecv.
+        @param runner: The command in front of the options.
+        @param defaults: True if the default inputs are served.
         """
         self._count += 1
         command = [script(runner[0]), *runner[1:], *options]
@@ -341,13 +341,13 @@ class Daemon:
 
     def runs(self) -> bool:
         """
-        Whether it runs.
+        Return C{True} if the process runs.
         """
         try:
             os.kill(self.number, 0)
         except ProcessLookupError:
             return False
-        # Whoever adopts orphans may take its time to bury this one.
+        # The process that adopts orphans may reap this process late.
         with suppress(OSError):
             status = Path(f"/proc/{self.number}/stat").read_text()
             return status.rpartition(")")[2].split()[0] != "Z"
@@ -390,7 +390,7 @@ def freePort() -> int:
 
 def isListening(port: int) -> bool:
     """
-    Whether somebody listens on a port of this machine.
+    Return C{True} if a program listens on a port of this machine.
     """
     with suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
@@ -401,8 +401,8 @@ def isListening(port: int) -> bool:
 @contextmanager
 def defaultPorts() -> Iterator[None]:
     """
-    Have the default ports, or skip the test: they may be in use, by another run
-    of these tests or by a service of the machine.
+    Have the default ports, or skip the test.  Another run of these tests, or a
+    service of the machine, may use the default ports.
     """
     lock = FilesystemLock(os.path.join(gettempdir(), "logrecv-default-ports"))
     waitUntil(lock.lock, "another run of the tests has the default ports")

@@ -32,7 +32,7 @@ RUNNERS = {
 
 class DefaultTests(ProgramTestCase):
     """
-    What is there without any option.
+    The inputs and the output of a logrecv without any option.
     """
 
     def _tryOut(self, service: Service) -> None:
@@ -131,10 +131,10 @@ class DefaultTests(ProgramTestCase):
 
 class UsageTests(ProgramTestCase):
     """
-    What cannot be used is refused before anything is started.
+    An option that cannot be used is refused before anything is started.
     """
 
-    #: The option, its value, and what the line has to say beside them.
+    #: An option, its value, and the words that the line has to say beside both.
     BAD: ClassVar = [
         ("--tcp", "9020", "tcp:9020"),
         ("--tcp", "nowhere:1", "no kind of stream endpoint"),
@@ -203,7 +203,8 @@ class UsageTests(ProgramTestCase):
 
     def test_everyRunner(self) -> None:
         """
-        It is so for C{logrecv}, C{twistd} and C{twist}.
+        An option that cannot be used is refused by C{logrecv}, C{twistd} and
+        C{twist}.
         """
         for runner, *rest in RUNNERS.values():
             for option, value, wanted in self.BAD[3], self.BAD[15]:
@@ -274,14 +275,14 @@ class UsageTests(ProgramTestCase):
 
     def test_noStandardOutput(self) -> None:
         """
-        A process that was started without standard output takes no records for it.
+        A process without standard output refuses an output to standard output.
         """
         command = f"exec {script('logrecv')} --tcp=unix:socket >&-"
         self._assertRefused(self.call("sh", "-c", command), "'stdout'", "file:PATH")
 
     def test_datagramPortTaken(self) -> None:
         """
-        It is so for datagrams.
+        A port for datagrams that is in use is an error without a traceback.
         """
         with socket.socket(type=socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
@@ -309,13 +310,13 @@ class UsageTests(ProgramTestCase):
 
 class SignalTests(ProgramTestCase):
     """
-    What signals do.
+    The effect of signals.
     """
 
     def test_drain(self) -> None:
         """
-        What clients had sent when SIGTERM or SIGINT comes is received and
-        written, from connections that stay open too.
+        A record that a client had sent before SIGTERM or SIGINT comes is received
+        and written, even if the connection stays open.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             service = self.serve("--tcp=tcp:0:interface=127.0.0.1", "--output=stdout")

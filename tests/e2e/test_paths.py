@@ -57,9 +57,9 @@ class PathTests(ProgramTestCase):
 
     def test_everyInputToEveryOutput(self) -> None:
         """
-        What any stock handler sends over any transport reaches standard output,
-        files in both formats, another logrecv and a plain receiver of
-        C{SocketHandler}, and the counters say so.
+        A record that any stock handler sends over any transport reaches standard
+        output, files in both formats, another logrecv and a plain receiver of
+        C{SocketHandler}.  The counters say so.
         """
         end = self.serve(
             "--tcp=tcp:0:interface=127.0.0.1", "--tcp=unix:end", "--output=stdout"
@@ -137,8 +137,8 @@ class PathTests(ProgramTestCase):
 
     def test_rejected(self) -> None:
         """
-        What no record can be made of is counted under its reason, and costs no
-        other record, on the same connection either.
+        A payload that makes no record is counted under its reason.  No other
+        record is lost, not even on the same connection.
         """
         service = self.serve(
             "--tcp=tcp:0:interface=127.0.0.1",

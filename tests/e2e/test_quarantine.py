@@ -73,9 +73,10 @@ class QuarantineTests(ProgramTestCase):
 
     def test_thereAndBack(self) -> None:
         """
-        What is rejected over TCP, UDP, as a form and as JSON is on disk with
-        the reason, the sender and the time, and counted.  Sent again, it
-        arrives byte for byte; what is answered with a refusal is reported.
+        A payload that is rejected over TCP, over UDP, as a form or as JSON is in
+        the quarantine with the reason, the sender and the time, and is counted.
+        The payload arrives byte for byte when it is sent again.  A payload that
+        is answered with a refusal is reported.
         """
         first = self.serve(*self.INPUTS, "--quarantine=first")
         sent = self.sendBad(first)
@@ -85,7 +86,7 @@ class QuarantineTests(ProgramTestCase):
             self.assertRegex(entry["at"], r"^20\d\d-\d\d-\d\dT[\d:]{8}\.\d{6}Z$")
         kept = [(e["via"], e["reason"], e["payload"]) for e in self.entries("first")]
         self.assertEqual(sorted(kept), sorted(sent))
-        # It is counted when the thread that has written it has said so.
+        # An entry is counted once the thread that wrote the entry has said so.
         count = 'logrecv_quarantined_total{reason="malformed"}'
         first.waitFor(lambda: first.metrics().get(count) == 3)
         # The process is killed: what was kept stays.
@@ -108,8 +109,8 @@ class QuarantineTests(ProgramTestCase):
 
     def test_taken(self) -> None:
         """
-        What the receiver can take now becomes records; C{--reason} chooses, and
-        the exit status is 0.
+        A payload that the receiver can now decode becomes a record.  C{--reason}
+        chooses payloads, and the exit status is 0.
         """
         attributes = {"levelname": "INFO", "levelno": 20}
         payloads = {

@@ -23,14 +23,14 @@ from logrecv.outputs.files.names import findRotated
 from logrecv.testing import makeFrame
 from tests.e2e.programs import ProgramTestCase, Service
 
-#: Whether there is time: minutes instead of seconds.
+#: True for a long run of the tests: minutes instead of seconds.
 SOAK = bool(os.environ.get("LOGRECV_SOAK"))
 
 
 def padding() -> str:
     """
-    Make what gives a record its usual size, about 500 bytes as JSON, of which
-    compression leaves a quarter.
+    Make the text that gives a record its usual size: about 500 bytes as JSON.
+    Compression leaves a quarter of such a record.
     """
     return os.urandom(100).hex()
 
@@ -97,11 +97,11 @@ class Sender(Thread):
 @frozen
 class Lines:
     """
-    What is in some files.
+    The lines of some files.
 
     @ivar records: The name and number of each record, in order.
     @ivar torn: Lines that are no record.
-    @ivar ends: Whether each file ends in a whole line.
+    @ivar ends: True if each file ends in a whole line.
     """
 
     records: Sequence[tuple[str, int]]

@@ -23,7 +23,7 @@ from logrecv.outputs.spool import database
 from logrecv.outputs.spool.database import SpoolFile
 from logrecv.outputs.spool.spool import Spool
 
-#: What has the function that each point is, and its name.
+#: The owner and the name of the function that each point is.
 POINTS: dict[str, tuple[Any, str]] = {
     "append": (SpoolFile, "append"),
     "mark": (SpoolFile, "markInFlight"),
@@ -32,7 +32,8 @@ POINTS: dict[str, tuple[Any, str]] = {
     "checkpoint": (database, "checkpoint"),
 }
 
-#: Bytes of log after which it is emptied, so that it happens soon.
+#: The size of a log, in bytes, at which the log is emptied: small, so that a
+#: checkpoint comes soon.
 CHECKPOINT_SIZE = 200_000
 
 

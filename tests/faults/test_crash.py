@@ -30,14 +30,14 @@ COUNTS = (1, 2, 3, 5, 8, 13, 21) if SOAK else (3,)
 
 class CrashTests(FaultTestCase):
     """
-    What was delivered is in the files, at most one line is torn, and the next
-    run ends that line and finishes what was begun.
+    A record that was delivered is in the files.  At most one line is torn.  The
+    next run ends the torn line, and finishes the work that was begun.
     """
 
     @property
     def metrics(self) -> Path:
         """
-        Where a service that is killed leaves the metrics of its last moment.
+        The file in which a killed service leaves the metrics of its last moment.
         """
         return self.directory / "crash.metrics"
 

@@ -92,10 +92,10 @@ class Outcome:
     """
     The end of a damaged spool.
 
-    @ivar lost: Parts that did not come out.
-    @ivar again: Parts that came out though they were sent.
-    @ivar seconds: How long opening it took.
-    @ivar told: What the log says.
+    @ivar lost: The number of parts that did not come out.
+    @ivar again: The number of parts that came out though they had been sent.
+    @ivar seconds: The time that the spool took to open.
+    @ivar told: The text of the log.
     """
 
     lost: int

@@ -84,8 +84,8 @@ class ForwardTestCase(FaultTestCase):
         """
         Start a logrecv that takes batches and forwards them.
 
-        @param name: What its spool and state are called.
-        @param port: Where it listens.
+        @param name: The name in front of its spool and its state.
+        @param port: The port that logrecv listens on.
         @param target: The port to forward to.
         """
         return self.serve(

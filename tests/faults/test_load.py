@@ -1,5 +1,5 @@
 """
-What happens to files, and beside them, while records come fast.
+Outputs under load: files that are renamed or rotated, and a pipe that nobody reads.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class RenameTests(FaultTestCase):
 
     def test_renamed(self) -> None:
         """
-        A file that is renamed again and again under load: all records are in
-        one of them, once, in order.
+        A file that is renamed again and again under load loses no record.  Each
+        record is in one of the renamed files, once, in order.
         """
         path = self.directory / "app.log"
         service = self.serve(TCP, CONSOLE, f"--output=file:{path}")
@@ -125,13 +125,13 @@ class LogrotateTests(FaultTestCase):
 
     def test_accepted(self) -> None:
         """
-        logrotate understands all of it.
+        The example is understood by logrotate.
         """
         self.assertIn("logrecv", self.rotate(EXAMPLE.read_text(), "--debug"))
 
     def test_underLoad(self) -> None:
         """
-        With the paths of a test in it, nothing is lost and no line is torn.
+        An example with the paths of a test loses no record and tears no line.
         """
         directory = self.directory / "logs"
         directory.mkdir()
@@ -158,12 +158,12 @@ class LogrotateTests(FaultTestCase):
 
 class ExampleTests(FaultTestCase):
     """
-    The example for logrotate, without it.
+    The text of the example for logrotate.
     """
 
     def test_documented(self) -> None:
         """
-        It is for the files and the service that the documentation names.
+        The example is for the files and the service that the documentation names.
         """
         text = EXAMPLE.read_text()
         self.assertIn("/var/log/logrecv/*.jsonl {", text)

@@ -79,7 +79,7 @@ class StopTests(ProgramTestCase):
         clients = [Client(f"client{n}", port, 1000) for n in range(CLIENTS)]
         for client in clients:
             client.start()
-        # Whatever the kernel takes now is on its way when the signal comes.
+        # The bytes that the kernel takes now are on their way when the signal comes.
         time.sleep(0.05)
         service.process.send_signal(signal.SIGSTOP)
         time.sleep(0.3)

@@ -89,14 +89,14 @@ class WorkersTestCase(FaultTestCase):
 
 class ServingTests(WorkersTestCase):
     """
-    What several workers receive.
+    Records that several workers receive.
     """
 
     def test_oneFile(self) -> None:
         """
-        Two workers write to one file: all that several senders send is there
-        once, the records of each in order, whatever way it came; their counters
-        add up.
+        Two workers write to one file.  Each record of each sender is in the file
+        once, over whichever transport the record came.  The records of a sender
+        are in order, and the counters of the workers add up.
         """
         service = self.serveWith(2, UDP, HTTP, "--output=file:out.jsonl")
         senders = [self.send(service, f"sender{n}", COUNT) for n in range(6)]
@@ -233,13 +233,13 @@ class ServingTests(WorkersTestCase):
 
 class AddressTests(TLSTestCase, WorkersTestCase):
     """
-    What can be shared.
+    Addresses that workers can share.
     """
 
     def test_unix(self) -> None:
         """
-        UNIX sockets can be, of both kinds, with the permissions that are asked
-        for; they are removed at the end.
+        A UNIX socket of either kind is shared, and has the permissions that the
+        description asks for.  The socket is removed at the end.
         """
         service = self.serve(
             "--workers=2",
@@ -633,8 +633,9 @@ class SpoolTests(WorkersTestCase):
 
     def test_fewer(self) -> None:
         """
-        What was accepted by three workers arrives, once, when there is only one
-        process the next time; what the others had is empty then and gone.
+        A record that one of three workers accepted arrives once when the next run
+        has only one process.  The spools of the other workers are then empty, and
+        removed.
         """
         port = freePort()
         names = [f"sender{n}" for n in range(6)]
@@ -660,8 +661,8 @@ class SpoolTests(WorkersTestCase):
 
     def test_killed(self) -> None:
         """
-        What a worker that is killed had in its spool the next one has, and
-        counts once.
+        A record in the spool of a killed worker passes to the next worker, and is
+        counted once.
         """
         service = self._serve(2, freePort())
         metrics = self._killOne(service)
@@ -671,7 +672,7 @@ class SpoolTests(WorkersTestCase):
 
     def test_killedWithout(self) -> None:
         """
-        What it had in memory is counted as dropped.
+        A record in the memory of a killed worker is counted as dropped.
         """
         port = freePort()
         service = self.serveWith(2, f"--output=forward:http:127.0.0.1:{port}")

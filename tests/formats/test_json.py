@@ -50,8 +50,8 @@ class JSONProperties(SynchronousTestCase):
     @given(RECORDS)
     def test_exact(self, record: Record) -> None:
         """
-        Whatever a client sent is read back as it was, and no text of it ends
-        the line.
+        A record of any client is read back as the client sent the record.  No text
+        in the record ends the line.
         """
         data = encodeJSON([record])
         self.assertEqual((data.count(b"\n"), data[-1:]), (1, b"\n"))

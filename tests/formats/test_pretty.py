@@ -171,9 +171,9 @@ class PrettyProperties(SynchronousTestCase):
     @given(st.lists(RECORDS, min_size=1, max_size=2), st.booleans())
     def test_neverForged(self, records: list[Record], color: bool) -> None:
         """
-        Whatever clients send, each record is one line that begins with the
-        time, all other lines begin with a bar, and but for our own colours
-        nothing unsafe is in any of them.
+        A record of any client has one line that begins with the time.  Each further
+        line begins with a bar.  No line has an unsafe character, except for the
+        colours of logrecv.
         """
         text = makePretty(color)(records).decode()
         own = r"\x1b\[(?:0|1|2|36|32|33|34|1;31|1;37;41)m"

@@ -100,9 +100,8 @@ class TextProperties(SynchronousTestCase):
     @given(st.lists(RECORDS, min_size=1, max_size=2))
     def test_neverForged(self, records: list[Record]) -> None:
         """
-        Whatever clients send, each record is one line that begins as the
-        template says, all other lines begin with a bar, and nothing unsafe is
-        in any of them.
+        A record of any client has one line that begins as the template says.  Each
+        further line begins with a bar.  No line has an unsafe character.
         """
         data = makeText(
             "# %(asctime)s %(levelname)3s %(name)s %(peer)s %(threadName)s %(extra)s "

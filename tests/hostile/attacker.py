@@ -33,9 +33,9 @@ _BURST = 64 * 1024
 
 def _send(port: int, data: bytes, answered: bool = False) -> None:
     """
-    Send on a new connection, and close it.
+    Send bytes on a new connection, and close the connection.
 
-    @param answered: Whether to wait for the beginning of an answer.
+    @param answered: True to wait for the beginning of an answer.
     """
     # The service may well close the connection first.
     with suppress(OSError), socket.create_connection((_HOST, port), 10) as client:
@@ -86,7 +86,7 @@ def attackUDP(port: int) -> int:
         datagrams += [b""] * 2000 + [cases.frame(cases.record())] * 500
         burst = 0
         for data in datagrams:
-            # What the kernel itself holds for a small one (skbuff).
+            # The kernel itself holds so much for a small datagram (skbuff).
             burst += len(data) + 800
             if burst > _BURST:
                 time.sleep(0.02)

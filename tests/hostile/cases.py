@@ -1,9 +1,9 @@
 """
-What a hostile client sends: the pickles in C{tests/data/hostile.jsonl.gz}, and
-cases of our own for each kind of input.
+Bytes of hostile clients: the pickles in C{tests/data/hostile.jsonl.gz}, and cases
+of our own for each kind of input.
 
-Every generator gives pairs of a name and bytes, and no more of them than a test
-has time for.  None of them may hurt more than the one who sends it.
+Each generator gives pairs of a name and bytes, and no more pairs than a test has
+time for.  No case may hurt anybody but the client that sends the bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 _DATA = Path(__file__).resolve().parent.parent / "data"
 
-#: What a test sends, with a name to tell it by.
+#: A name that identifies the case, and the bytes that a test sends.
 Case = tuple[str, bytes]
 
 #: The largest payload of a datagram over IPv4, less the length before a pickle.
@@ -343,7 +343,7 @@ def request(
     Make a request.
 
     @param start: The request line, without the version if that is 1.1.
-    @param length: Whether its length is told.
+    @param length: True to send the length of the body.
     """
     lines = [
         start if b" HTTP/" in start else start + b" HTTP/1.1",

@@ -43,7 +43,8 @@ def connect(port: int, source: str = "127.0.0.1") -> socket.socket:
 
 def isRefused(port: int, source: str = "127.0.0.1") -> bool:
     """
-    Whether the service closes a connection from an address of this machine.
+    Return C{True} if the service closes a connection from an address of this
+    machine.
     """
     try:
         with connect(port, source) as client:

@@ -1,5 +1,5 @@
 """
-What clients have begun and not finished, over real connections.
+Input that clients have begun and not finished, over real connections.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ class Authority:
 
     def __init__(self, directory: Path, name: str) -> None:
         """
-        @param directory: Where the files go.
-        @param name: What they are called.
+        @param directory: The directory of the files.
+        @param name: The name in front of each file.
         """
         self._ca = trustme.CA()
         self._directory = directory
@@ -87,7 +87,7 @@ class TLSTestCase(HostileTestCase):
         """
         Send a record over TCP.
 
-        @return: Whether the service kept the connection open after it.
+        @return: True if the service kept the connection open after the record.
         """
         client = socket.create_connection(("127.0.0.1", port), _PATIENCE)
         try:
@@ -172,7 +172,8 @@ class EncryptedTests(TLSTestCase):
 
     def test_noTLS(self) -> None:
         """
-        What is no TLS is refused, and counted; the service goes on.
+        A client that does not speak TLS is refused and counted.  The service goes
+        on.
         """
         self.assertFalse(self.sendFrame(self.service.port("tcp"), None, "plain"))
         with socket.create_connection(
@@ -241,7 +242,7 @@ class MutualTests(TLSTestCase):
 
     def test_right(self) -> None:
         """
-        Whoever shows a certificate of one of the authorities may send.
+        A client that shows a certificate of one of the authorities may send.
         """
         for name, certificate in [
             ("ours", self.ours.issue("client")),
@@ -257,9 +258,9 @@ class MutualTests(TLSTestCase):
 
     def test_refused(self) -> None:
         """
-        Who shows no certificate, one that has expired or is not yet valid, or a
-        stranger's, even under the same name, is refused and counted; nothing
-        that he sent is taken.
+        A client is refused and counted that shows no certificate, a certificate
+        that has expired or is not yet valid, or a stranger's certificate, even
+        under the same name.  No record that such a client sent is taken.
         """
         stranger = Authority(self.directory, "stranger")
         day = datetime.timedelta(days=1)

@@ -1,6 +1,6 @@
 """
-What tests of a service under attack have in common: a healthy client beside it,
-and somebody who keeps asking how it is.
+Witnesses of a service under attack: a healthy client beside the attacker, and a
+prober that keeps asking C{/healthz}.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 
 from tests.e2e.programs import PATIENCE, Program, ProgramTestCase, Service, waitUntil
 
-#: Where the package of the tests is.
+#: The directory that has the package of the tests.
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-#: What the issue asks of C{/healthz} and of memory: seconds at the 99th
-#: percentile and at worst, and bytes of growth.  Measured on an idle machine;
-#: tests of how long something takes have L{MARGIN} for one that is not.
+#: The limits of the issue for C{/healthz} and for memory: seconds at the 99th
+#: percentile and at worst, and bytes of growth.  The limits hold on an idle
+#: machine.  For a busy machine, tests multiply the limits of time by L{MARGIN}.
 P99 = 0.050
 WORST = 0.500
 GROWTH = 64 * 1024 * 1024
@@ -31,7 +31,8 @@ MARGIN = 6.0
 
 def memory(process: Any, key: str = "VmHWM") -> int:
     """
-    Give what a process has in memory, in bytes: at its peak, or C{VmRSS} now.
+    Give the size of the memory of a process, in bytes: at its peak, or now if the
+    key is C{VmRSS}.
     """
     status = Path(f"/proc/{process.pid}/status").read_text("ascii")
     found = re.search(rf"{key}:\s+(\d+) kB", status)
@@ -48,10 +49,10 @@ def forgetPeak(process: Any) -> None:
 
 class Prober:
     """
-    Somebody who asks C{/healthz} over and over, in a process of its own.
+    A client that asks C{/healthz} over and over, in a process of its own.
 
-    @ivar times: Seconds that each answer took, when it has ended.
-    @ivar failures: What went wrong.
+    @ivar times: The seconds that each answer took, once the prober has ended.
+    @ivar failures: The requests that went wrong.
     """
 
     def __init__(self, port: int) -> None:
@@ -226,7 +227,7 @@ def _finish(process: subprocess.Popen[str]) -> str:
     """
     Let a program end.
 
-    @return: What it prints at its end.
+    @return: The text that the program prints at its end.
     """
     try:
         return process.communicate("\n", PATIENCE)[0]
@@ -239,7 +240,7 @@ def raiseLimit(wanted: int) -> bool:
     """
     Let this process open that many files.
 
-    @return: Whether it may.
+    @return: True if the system allows so many files.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:

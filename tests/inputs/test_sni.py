@@ -87,8 +87,9 @@ class CertificateDirectoryTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        The client's name chooses the certificate.  Whoever asks for another name, or
-        for bytes that are no name, is shown the first one, and nothing is logged.
+        The name that a client asks for chooses the certificate.  A client that asks
+        for another name, or for bytes that are no name, is shown the first
+        certificate, and nothing is logged.
         """
         certificates = CertificateDirectory(str(self.directory), self.clock)
         for name, shown in [

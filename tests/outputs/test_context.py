@@ -50,8 +50,8 @@ class StandardOutputTests(SynchronousTestCase):
 
     def test_ofProcess(self) -> None:
         """
-        It writes, unbuffered, to what C{sys.stdout} wrote to, also after that
-        was replaced.
+        The standard output of the process is written without a buffer, even after
+        C{sys.stdout} was replaced.
         """
         file = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.addCleanup(file.close)
@@ -64,7 +64,7 @@ class StandardOutputTests(SynchronousTestCase):
 
     def test_terminal(self) -> None:
         """
-        It knows a terminal.
+        A standard output that is a terminal is known as a terminal.
         """
         master, terminal = os.openpty()
         self.addCleanup(os.close, master)
@@ -75,7 +75,7 @@ class StandardOutputTests(SynchronousTestCase):
 
     def test_replaced(self) -> None:
         """
-        What is no file serves too.
+        A standard output that is no file is used too.
         """
         stream = io.TextIOWrapper(io.BytesIO())
         self.patch(sys, "stdout", stream)
@@ -226,7 +226,7 @@ class QueueKeywordsTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What cannot be used is refused in one line.
+        A spool, or a limit of a spool, that cannot be used is refused in one line.
         """
         taken = self.mktemp()
         self.take(f"x:spool={taken}")

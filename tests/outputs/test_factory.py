@@ -104,7 +104,7 @@ class FactoryTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        Whatever cannot be used is refused in one line, and leaves nothing
+        A description that cannot be used is refused in one line, and leaves nothing
         behind.
         """
         for text, message in [

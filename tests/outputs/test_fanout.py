@@ -23,7 +23,7 @@ class FanOutTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It provides L{IRecordSink}.
+        The fan-out provides L{IRecordSink}.
         """
         verifyObject(IRecordSink, FanOut([]))
 
@@ -44,7 +44,7 @@ class FanOutTests(SynchronousTestCase):
 
     def test_pressure(self) -> None:
         """
-        It is under pressure while any of its sinks is.
+        The fan-out exerts back-pressure while any of its sinks exerts back-pressure.
         """
         sinks = [BackpressureSink(), MemorySink(), BackpressureSink()]
         relief = FanOut(sinks).deliver([makeRecord()])

@@ -143,8 +143,8 @@ class ParseFileTests(SynchronousTestCase):
 
     def test_notRotated(self) -> None:
         """
-        What is no file cannot be rotated, nor can one whose name is so long
-        that none is left for the rotated files.
+        A device cannot be rotated.  A file whose name is so long that no name is
+        left for the rotated files cannot be rotated either.
         """
         error = self.assertRaises(
             DescriptionError, self.parse, ":rotate=daily", os.devnull
@@ -201,7 +201,7 @@ class ParseFileTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        Whatever else cannot be used is refused in one line.
+        A description that cannot be used is refused in one line.
         """
         for rest, message in [
             (":format=pretty", "format=pretty: must be one of json, text"),

@@ -126,7 +126,7 @@ class FilteredSinkTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It provides L{IRecordSink}.
+        The filter provides L{IRecordSink}.
         """
         verifyObject(IRecordSink, self.filtered)
 

@@ -149,8 +149,8 @@ class SendingTests(ForwardTestCase):
 
     def test_sentAgain(self) -> None:
         """
-        What the transport still held when the connection was lost is sent
-        again, from the start of its first frame.
+        A frame that the transport still held when the connection was lost is sent
+        again, from its first byte.
         """
         self.sink.start()
         protocol, transport = self.connect()
@@ -205,7 +205,7 @@ class SendingTests(ForwardTestCase):
 
     def test_answersIgnored(self) -> None:
         """
-        What the receiver sends is not looked at.
+        Bytes that the receiver sends are ignored.
         """
         self.sink.start()
         protocol, transport = self.connect()
@@ -357,7 +357,7 @@ class ParseForwardTests(ForwardTestCase):
 
     def test_refused(self) -> None:
         """
-        Whatever cannot be used is refused in one line.
+        A description that cannot be used is refused in one line.
         """
         usage = "write forward:tcp:HOST:PORT"
         for text, message in [

@@ -91,8 +91,8 @@ class FramesTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """
-        What a record does not have is None, or what stock receivers can live
-        with.
+        An attribute that a record does not have is L{None}, or a value that stock
+        receivers can use.
         """
         record = Record(
             time="2023-11-14T22:13:20.250000Z",

@@ -307,7 +307,7 @@ class GuardedSinkTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It provides L{IRecordSink}.
+        The guarded sink provides L{IRecordSink}.
         """
         verifyObject(IRecordSink, guard(MemorySink()))
 

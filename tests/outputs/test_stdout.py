@@ -41,13 +41,14 @@ class StreamWriterTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It provides L{IBlockingWriter}.
+        The writer provides L{IBlockingWriter}.
         """
         verifyObject(IBlockingWriter, StreamWriter(io.BytesIO()))
 
     def test_write(self) -> None:
         """
-        What is written arrives; the stream stays open when the writer closes.
+        A line that is written arrives.  The stream stays open when the writer is
+        closed.
         """
         readable, writer = self.makePipe()
         self.addCleanup(os.close, readable)
@@ -188,7 +189,7 @@ class ParseStdoutTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        Whatever cannot be used is refused in one line.
+        A description that cannot be used is refused in one line.
         """
         for text, message in [
             ("stdout:format=xml", "format=xml: must be one of pretty, text, json"),

@@ -69,7 +69,7 @@ class QuarantineTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """
-        It is a quarantine and a service.
+        The quarantine service provides the interfaces of a quarantine and a service.
         """
         verifyObject(IQuarantine, self.quarantine)
         verifyObject(IService, self.quarantine)

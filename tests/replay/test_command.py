@@ -170,7 +170,7 @@ class ServiceTests(TestCase):
     @slow
     async def test_ownQuarantineFull(self) -> None:
         """
-        It may also remove the file that is read, to make room.
+        A full quarantine may remove the file that is replayed, to make room.
         """
         await self.replayOwn(100_000)
 

@@ -26,7 +26,7 @@ SIZE = 1000
 
 ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
 
-#: What a stock handler sends.
+#: The attributes that a stock handler sends.
 STOCK: dict[str, object] = {
     "name": "app.module",
     "msg": "hello",

@@ -532,7 +532,7 @@ class AnyRecordTests(SynchronousTestCase):
     @given(stock)
     def test_any(self, attributes: dict[str, object]) -> None:
         """
-        Whatever the attributes hold, they are a record that can be written.
+        A set of attributes with any values makes a record that can be written.
         """
         record = make(**attributes)
         msgspec.json.decode(msgspec.json.encode(record))

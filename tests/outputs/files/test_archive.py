@@ -364,8 +364,8 @@ class ThreadTests(ArchiveTestCase):
 
     def test_neverWaitedFor(self) -> None:
         """
-        Whoever asks does not wait, however long the compression takes, and what
-        was asked for meanwhile is done after it.
+        A caller of L{Archive.cleanUp} does not wait, however long the compression
+        takes.  Work that was asked for meanwhile is done after the compression.
         """
         begun, goOn = Event(), Event()
         self.addCleanup(goOn.set)

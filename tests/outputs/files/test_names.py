@@ -62,7 +62,7 @@ class NameTests(SynchronousTestCase):
 
     def test_foreign(self) -> None:
         """
-        Whatever differs in the least is not ours.
+        A name that differs in the least is not the name of a rotated file.
         """
         for name in (
             "app.log",

@@ -440,9 +440,10 @@ class SyncTests(FileTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
-        #: The sizes of the file at each fsync, and "directory" for one of that.
+        #: The size of the file at each fsync of the file, and "directory" for an
+        #: fsync of the directory.
         self.synced: list[object] = []
-        #: What the next fsyncs of the file raise.
+        #: The errors that the next fsyncs of the file raise.
         self.failing: list[OSError] = []
         fsync = os.fsync
 

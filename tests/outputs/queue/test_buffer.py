@@ -139,7 +139,7 @@ class PauseTests(QueueTestCase):
 
     def test_reentrant(self) -> None:
         """
-        Who is told of relief may deliver at once.
+        An input that is told of relief may deliver at once.
         """
         runner = HeldRunner()
         sink = self.makeSink(runner, limit=4, pauses=True)

@@ -29,7 +29,7 @@ class CapacityTests(SynchronousTestCase):
 
     def test_given(self) -> None:
         """
-        What is given is used.
+        A size and a word that are given are used.
         """
         capacity = self.take("x:queue=512K:full=pause")
         self.assertEqual(capacity, Capacity(512 * 1024, True))
@@ -37,7 +37,7 @@ class CapacityTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What is neither a size nor one of the words is refused in one line.
+        A value that is neither a size nor one of the words is refused in one line.
         """
         for text, message in [
             ("x:queue=much", "queue=much: a size is a number of bytes, or such as"),

@@ -122,8 +122,8 @@ class GoneTests(QueueTestCase):
 
     def test_dropped(self) -> None:
         """
-        What is held and what comes later is dropped, counted as "closed" and
-        logged once; nobody waits for it.
+        A record that the queue holds, or that comes later, is dropped and counted
+        as "closed".  The loss is logged once, and no input waits any longer.
         """
         events = captureWarnings(self)
         readable, writable = os.pipe()

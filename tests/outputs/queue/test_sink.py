@@ -110,13 +110,13 @@ class QueueTestCase(SynchronousTestCase):
 
 class WritingTests(QueueTestCase):
     """
-    What is taken is written, in order, and counted.
+    A record that the sink takes is written, in order, and counted.
     """
 
     def test_interfaces(self) -> None:
         """
-        The sink provides L{IRecordSink} and L{IReopenable}, and what makes a
-        writer of a blocking one provides L{IWriter}.
+        The sink provides L{IRecordSink} and L{IReopenable}.  The adapter of a
+        blocking writer provides L{IWriter}.
         """
         sink = self.makeSink(DirectRunner())
         verifyObject(IRecordSink, sink)
@@ -254,7 +254,7 @@ class StopTests(QueueTestCase):
 
     def test_writesWhatIsQueued(self) -> None:
         """
-        What is queued is written before the file is closed.
+        A record in the queue is written before the file is closed.
         """
         runner = HeldRunner()
         sink = self.makeSink(runner)
@@ -287,7 +287,7 @@ class StopTests(QueueTestCase):
 
     def test_lateDelivery(self) -> None:
         """
-        What comes after the stop is counted as dropped.
+        A record that comes after the stop is counted as dropped.
         """
         sink = self.makeSink(DirectRunner())
         self.successResultOf(sink.stop())

@@ -234,7 +234,8 @@ class ReadFormTests(SynchronousTestCase):
     )
     def test_anyAttributes(self, others: dict[str, Any]) -> None:
         """
-        Whatever attributes are sent, both paths come to the same.
+        A form with any attributes makes the same record on the fast path and on the
+        slow path.
         """
         self.check(stockForm(**others))
 
@@ -269,7 +270,8 @@ class ReadFormTests(SynchronousTestCase):
         self, template: list[str], args: tuple[object, ...], after: str
     ) -> None:
         """
-        Whatever has to be merged, both paths come to the same.
+        A form with any template and arguments makes the same record on the fast
+        path and on the slow path.
         """
         self.check(stockForm(msg="".join(template), args=repr(args) + after))
 
