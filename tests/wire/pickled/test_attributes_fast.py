@@ -9,35 +9,8 @@ from math import inf, nan
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from logrecv.record import Origin
 from logrecv.wire.pickled.attributes_fast import hasExtra, stockRecord
-
-ORIGIN = Origin("2026-11-22T10:30:00.000000Z", "tcp", "192.0.2.1:5000")
-
-#: The attributes that a stock handler sends since Python 3.12.
-STOCK: dict[str, object] = {
-    "name": "app.module",
-    "msg": "hello",
-    "args": None,
-    "levelname": "INFO",
-    "levelno": 20,
-    "pathname": "/srv/app/module.py",
-    "filename": "module.py",
-    "module": "module",
-    "exc_info": None,
-    "exc_text": None,
-    "stack_info": None,
-    "lineno": 123,
-    "funcName": "login",
-    "created": 1795340750.25,
-    "msecs": 250.0,
-    "relativeCreated": 44.5,
-    "thread": 140346917493632,
-    "threadName": "MainThread",
-    "processName": "MainProcess",
-    "process": 30741,
-    "taskName": None,
-}
+from tests.wire.samples import ORIGIN, STOCK
 
 
 class StockTests(SynchronousTestCase):
