@@ -20,7 +20,14 @@ from threading import Condition, Thread
 from typing import Any, ClassVar, Final, Protocol
 
 from attrs import define, field, frozen
-from twisted.logger import ILogObserver, Logger, textFileLogObserver
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    textFileLogObserver,
+)
 
 #: Bytes of lines that wait at most: some thousand lines.
 QUEUE_SIZE: Final = 256 * 1024
@@ -248,6 +255,18 @@ def unbuffered(file: Any) -> ITextFile:
     return UnbufferedFile(stream)
 
 
+def withoutNoise(observer: ILogObserver) -> ILogObserver:
+    """
+    Keep from an observer the lines of Twisted that say nothing to an operator, such as
+    the names of factories that start and stop.  Warnings and errors stay, and so do
+    the signals that end the service, and text that is printed.
+    """
+    levels = LogLevelFilterPredicate(LogLevel.warn)
+    for namespace in ("logrecv", "stdout", "twisted.internet.base"):
+        levels.setLogLevelForNamespace(namespace, LogLevel.info)
+    return FilteringLogObserver(observer, [levels])
+
+
 @define(eq=False)
 class OwnLog:
     """
@@ -269,7 +288,7 @@ class OwnLog:
         """
         thread = LogThread()
         written: Any = ThreadedFile(thread, file)
-        return cls(thread, textFileLogObserver(written))
+        return cls(thread, withoutNoise(textFileLogObserver(written)))
 
     @classmethod
     def toStandardError(cls) -> OwnLog:

@@ -146,7 +146,12 @@ class OwnLogTests(SynchronousTestCase):
         log = OwnLog.toStandardError()
         assert log.observer is not None
         log.observer(
-            {"log_format": "begun", "log_time": 0.0, "log_level": LogLevel.info}
+            {
+                "log_format": "begun",
+                "log_time": 0.0,
+                "log_level": LogLevel.info,
+                "log_namespace": "logrecv",
+            }
         )
         log.fail("cannot")
         self.assertRegex(printed.getvalue(), "begun\ncannot\n$")
@@ -171,3 +176,33 @@ class OwnLogTests(SynchronousTestCase):
         file = unbuffered(None)
         file.write("text")
         file.flush()
+
+    def test_withoutNoise(self) -> None:
+        """
+        Lines of Twisted below a warning are left out, except about signals.
+        """
+        file = StringIO()
+        log = OwnLog.toFile(file)
+        assert log.observer is not None
+        for namespace, level in (
+            ("log_legacy", LogLevel.info),
+            ("twisted.internet.tcp", LogLevel.info),
+            ("twisted.internet.base", LogLevel.info),
+            ("logrecv.service", LogLevel.info),
+            ("logrecv.service", LogLevel.debug),
+            ("stdout", LogLevel.info),
+            ("twisted.web", LogLevel.warn),
+        ):
+            log.observer(
+                {
+                    "log_format": "line",
+                    "log_level": level,
+                    "log_namespace": namespace,
+                    "log_time": 0.0,
+                }
+            )
+        log.end()
+        self.assertEqual(
+            [line.split("[")[1].split("#")[0] for line in file.getvalue().splitlines()],
+            ["twisted.internet.base", "logrecv.service", "stdout", "twisted.web"],
+        )

@@ -62,8 +62,9 @@ def closeAccount(dead: Report, successor: Report) -> None:
     """
     Close the account of a worker that was killed.
 
-    Records that the dead worker had queued in a spool are restored by its successor.
-    Records that it had queued in memory are lost.
+    Records that the dead worker had queued in a spool are restored by its successor,
+    or were written after its last report.  Records that it had queued in memory are
+    lost.
 
     @param dead: The last report of the dead worker, which gets its final counters.
     @param successor: The first report of the worker in its place.
@@ -72,7 +73,11 @@ def closeAccount(dead: Report, successor: Report) -> None:
         recovered = min(output.queued, found.restored)
         # The successor counts these records a second time.
         output.restored -= recovered
-        output.drop(KILLED, output.queued - recovered)
+        rest = output.queued - recovered
+        if output.isDurable:
+            output.delivered += rest
+        else:
+            output.drop(KILLED, rest)
         output.queued = 0
 
 

@@ -104,6 +104,19 @@ class TotalsTests(SynchronousTestCase):
         self.check(delivered=8, queued=2, restored=0)
         self.assertEqual(self.output.dropped, {})
 
+    def test_writtenAfterReport(self) -> None:
+        """
+        Records of a spool that the successor has not restored were written after the
+        last report: a spool loses nothing when its worker is killed.
+        """
+        durable = report(10, 7, 3)
+        durable.outputs[0].isDurable = True
+        self.totals.put(1, durable)
+        self.totals.end(1)
+        self.totals.put(1, report(0, 0, 1, restored=1))
+        self.check(delivered=9, queued=1, restored=0)
+        self.assertEqual(self.output.dropped, {})
+
     def test_earlierRun(self) -> None:
         """
         Records of an earlier run count as restored, even after the end of a worker.
