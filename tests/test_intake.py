@@ -204,7 +204,7 @@ class IntakeTests(SynchronousTestCase):
         Several batches are made of JSON in steps at the same time, each is taken as a
         whole in its last step, and a batch that came twice is taken once.
         """
-        body = b'{"msg": "x"}\n' * 5
+        body = b'{"msg": "x"}\n' * 100
         takings = [self.intake.jsonSteps(body, "p", "a") for _ in range(2)]
         steps = 0
         for each in takings:
@@ -215,9 +215,9 @@ class IntakeTests(SynchronousTestCase):
         for each in takings:
             steps += len(list(each))
         self.assertGreaterEqual(steps, 10)
-        self.assertEqual([len(batch) for batch in self.sink.batches], [5])
+        self.assertEqual([len(batch) for batch in self.sink.batches], [100])
         self.assertEqual(self.intake.batches.repeated, 1)
-        self.assertEqual(self.intake.tallies["json"].received, 5)
+        self.assertEqual(self.intake.tallies["json"].received, 100)
 
     def test_rejectedRequests(self) -> None:
         """

@@ -112,7 +112,7 @@ def _extra(
     for key, sent in attributes.items():
         if key in _NEVER_EXTRA or (key == "exc_info" and not _isOdd(sent)):
             continue
-        name, exactName = encodable(key)
+        name, exactName = (key, True) if key.isascii() else encodable(key)
         converted, exactValue = convert(sent)
         if not exactName or not exactValue or name in extra:
             reader.repair(name)

@@ -54,9 +54,10 @@ RENDERED_FLOOR: Final = 8192
 #: The most bytes of JSON that one character takes: an escape.
 BYTES_PER_CHARACTER: Final = 6
 
-#: The most bytes of JSON beyond the bytes that the characters of a payload can take
-#: where each is written once.  Every output writes and keeps these bytes.
-MAX_RENDERED_BEYOND: Final = 2 * 1024 * 1024
+#: The longest payload with so much room, in bytes.  For longer payloads this much of
+#: the room grows no more: 2 MiB beyond the bytes that the characters of the payload
+#: can take where each is written once.  Every output writes and keeps these bytes.
+MAX_RENDERED_SIZE: Final = 2 * 1024 * 1024 // (RENDERED_PER_BYTE - BYTES_PER_CHARACTER)
 
 #: The integers that a record keeps: 64 bits, with or without a sign.  Readers of
 #: JSON can be expected to take these.
@@ -76,8 +77,10 @@ def renderedSize(size: int) -> int:
 
     @param size: The length of the record's payload, in bytes.
     """
-    beyond = size * (RENDERED_PER_BYTE - BYTES_PER_CHARACTER) + RENDERED_FLOOR
-    return size * BYTES_PER_CHARACTER + min(beyond, MAX_RENDERED_BEYOND)
+    if size <= MAX_RENDERED_SIZE:
+        return RENDERED_PER_BYTE * size + RENDERED_FLOOR
+    beyond = (RENDERED_PER_BYTE - BYTES_PER_CHARACTER) * MAX_RENDERED_SIZE
+    return BYTES_PER_CHARACTER * size + beyond + RENDERED_FLOOR
 
 
 class Converter:
@@ -176,13 +179,14 @@ class Converter:
         if self.exhausted or len(text) > self._bytesLeft:
             return self._exhaust()
         self._effortLeft -= TEXT_EFFORT
-        text, exact = encodable(text)
-        if not exact:
-            self._exact = False
-            self._effortLeft -= SURROGATES_EFFORT
-        rendered = len(encode(text)) - 2
-        self._bytesLeft -= rendered + 2
-        if rendered - len(text) >= ESCAPES_PER_EFFORT:
+        if not text.isascii():
+            text, exact = encodable(text)
+            if not exact:
+                self._exact = False
+                self._effortLeft -= SURROGATES_EFFORT
+        rendered = len(encode(text))
+        self._bytesLeft -= rendered
+        if rendered - len(text) > ESCAPES_PER_EFFORT:
             beyond = rendered - len(text.encode("utf-8"))
             self._effortLeft -= beyond // ESCAPES_PER_EFFORT
         return text if self._bytesLeft >= 0 else self._exhaust()

@@ -134,7 +134,8 @@ def unquote(quoted: bytes) -> bytes:
     # Not unquote_to_bytes, which takes half a second and 180 MiB for a million
     # percent signs.
     if _STRAY.search(quoted) is None:
-        return _unquoteAll(quoted)
+        # Quoted-printable is the same with another sign, and is read in C.
+        return a2b_qp(quoted.replace(b"=", b"=3D").replace(b"%", b"="))
     return _unquoteSlices(quoted)
 
 
@@ -151,18 +152,10 @@ def _unquoteSlices(quoted: bytes) -> bytes:
         end = percent if percent > start else end
         part = quoted[start:end]
         if _ESCAPE.search(part):
-            part = _unquoteAll(_escapeStray(part))
+            part = unquote(_escapeStray(part))
         slices.append(part)
         start = end
     return b"".join(slices)
-
-
-def _unquoteAll(quoted: bytes) -> bytes:
-    """
-    Replace escapes, where every percent sign begins one.
-    """
-    # Quoted-printable is the same with another sign, and is read in C.
-    return a2b_qp(quoted.replace(b"=", b"=3D").replace(b"%", b"="))
 
 
 def _escapeStray(quoted: bytes) -> bytes:

@@ -17,6 +17,9 @@ from logrecv.wire.timestamps import isoTime
 from logrecv.wire.values import (
     BYTES_PER_CHARACTER,
     LARGEST_INTEGER,
+    MAX_RENDERED_SIZE,
+    RENDERED_FLOOR,
+    RENDERED_PER_BYTE,
     SMALLEST_INTEGER,
     renderedSize,
 )
@@ -86,7 +89,9 @@ class _Attributes:
         self._attributes: dict[str, object] = attributes
         #: The bytes that the record may still take: texts that a pickle shares
         #: could make the record much larger than its payload.
-        self._room: int = renderedSize(size) - BYTES_OF_OTHERS
+        self._room: int = RENDERED_PER_BYTE * size + RENDERED_FLOOR - BYTES_OF_OTHERS
+        if size > MAX_RENDERED_SIZE:
+            self._room = renderedSize(size) - BYTES_OF_OTHERS
 
     def has(self, name: str) -> bool:
         return name in self._attributes

@@ -39,7 +39,7 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.pickled.containers import setItems
 from logrecv.wire.pickled.opcodes import MARK_OPCODES, OPCODES
 from logrecv.wire.pickled.scalars import longText, readFloat, repairText
-from logrecv.wire.pickled.state import State, malformed
+from logrecv.wire.pickled.state import State, malformed, tooManyOpcodes
 
 #: The open marks at a time.  A pickler has one open mark for each level of
 #: nesting, and CPython's C picklers reach 10,000 levels at most.
@@ -205,13 +205,17 @@ def _run(data: bytes) -> dict[str, object]:
         elif code == _MEMOIZE:
             memo.put(memo.size(), stack[-1])
         elif code in _OPCODES:
-            state.work(1)
+            state.workLeft -= 1
+            if state.workLeft < 0:
+                tooManyOpcodes()
             state.pos = pos
             state.stack = stack
             _OPCODES[code](state)
             pos = state.pos
         elif code in _MARK_OPCODES:
-            state.work(1)
+            state.workLeft -= 1
+            if state.workLeft < 0:
+                tooManyOpcodes()
             items = stack
             stack = marks.pop()
             state.pos = pos

@@ -58,6 +58,15 @@ def malformed(detail: str) -> NoReturn:
     raise WireError(MALFORMED, detail)
 
 
+def tooManyOpcodes() -> NoReturn:
+    """
+    Refuse a payload that is too much work.
+
+    @raise WireError: Always: C{TOO_COMPLEX}.
+    """
+    raise WireError(TOO_COMPLEX, "the pickle has too many opcodes")
+
+
 class Memo:
     """
     The values that a pickle may refer to again, by number.
@@ -164,7 +173,7 @@ class State:
         """
         self.workLeft -= amount
         if self.workLeft < 0:
-            raise WireError(TOO_COMPLEX, "the pickle has too many opcodes")
+            tooManyOpcodes()
 
     def unsigned(self, width: int) -> int:
         """
