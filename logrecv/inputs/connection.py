@@ -221,6 +221,12 @@ class Connection(ProtocolWrapper):
             self._readOn()
         return False
 
+    def abandon(self) -> None:
+        """
+        Hand on nothing more: the connection is closed at once.
+        """
+        self.abortConnection()
+
     def _handOn(self) -> None:
         end = self._handedOn + PIECE_SIZE
         piece = self.waiting[self._handedOn : end]

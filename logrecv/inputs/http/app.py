@@ -19,12 +19,19 @@ from werkzeug.routing import BaseConverter
 
 from logrecv.dedup import isName
 from logrecv.inputs.http import page
-from logrecv.inputs.http.bodies import LargeBodies
+from logrecv.inputs.http.bodies import BodyAbandoned, LargeBodies
 from logrecv.inputs.limits.admission import hostOf
 from logrecv.inputs.limits.fairness import PIECE_SIZE, FairScheduler
 from logrecv.inputs.peers import peerName
 from logrecv.intake import Backpressure, Intake
-from logrecv.reasons import CROSS_SITE, MALFORMED, OVERLOAD, TOO_LONG, UNAUTHORIZED
+from logrecv.reasons import (
+    CROSS_SITE,
+    MALFORMED,
+    OVERLOAD,
+    PRESSURE,
+    TOO_LONG,
+    UNAUTHORIZED,
+)
 from logrecv.web import BAD_HOST, answer, hasHostName
 from logrecv.wire.errors import WireError
 
@@ -298,6 +305,9 @@ class RecordApp:
             return b""
 
         def refused(failure: Failure) -> bytes:
+            if failure.check(BodyAbandoned):
+                self._reject(request, "json", PRESSURE)
+                return _refuseNow(request, Backpressure(str(failure.value)))
             failure.trap(WireError, Backpressure)
             return _refusal(request, cast("WireError | Backpressure", failure.value))
 

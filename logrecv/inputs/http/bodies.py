@@ -19,6 +19,12 @@ from logrecv.inputs.limits.fairness import FairScheduler
 PIECE_SECONDS: Final = 0.002
 
 
+class BodyAbandoned(Exception):
+    """
+    A body was not taken, since the service stops.
+    """
+
+
 @define(eq=False)
 class _Body:
     """
@@ -96,6 +102,18 @@ class LargeBodies:
         more = bool(self._waiting)
         body.taken.callback(result)
         return more
+
+    def abandon(self) -> None:
+        """
+        Take none of the bodies: their Deferreds fail with L{BodyAbandoned}.
+        """
+        bodies = [] if self._current is None else [self._current]
+        for queue in self._waiting.values():
+            bodies.extend(queue)
+        self._current = None
+        self._waiting.clear()
+        for body in bodies:
+            body.taken.errback(BodyAbandoned("the service stops; send again later"))
 
     def _next(self) -> _Body:
         """

@@ -45,6 +45,11 @@ class ISchedulable(Protocol):
         @return: True if there is more to do.
         """
 
+    def abandon(self) -> None:
+        """
+        Do no more of the work, since the service stops.
+        """
+
 
 @define(eq=False)
 class FairScheduler:
@@ -102,9 +107,12 @@ class FairScheduler:
 
     def abandon(self) -> None:
         """
-        Forget the work that waits.
+        Abandon the work that waits.
         """
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, {}
+        for queue in waiting.values():
+            for work in queue:
+                work.abandon()
 
     def _enqueue(self, work: ISchedulable) -> None:
         self._waiting.setdefault(work.host, deque()).append(work)

@@ -207,3 +207,21 @@ class LargeJSONTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual(len(self.sink.records), 1000)
         self.assertEqual(transport.value(), b"")
+
+    def test_abandoned(self) -> None:
+        """
+        A body that is not taken before the service stops is counted as rejected, and
+        its sender is told to send the body again.
+        """
+        scheduler = FairScheduler(self.reactor)
+        self.site = RecordSite(self.intake, self.reactor, scheduler=scheduler)
+        transports = [self.post(self.body())[1] for _ in range(2)]
+        scheduler.abandon()
+        self.assertFalse(scheduler.isBusy)
+        self.reactor.advance(0)
+        for transport in transports:
+            self.assertTrue(transport.value().startswith(b"HTTP/1.1 503 "))
+        self.assertEqual(self.sink.records, [])
+        tally = self.intake.tallies["json"]
+        self.assertEqual((tally.received, tally.rejected), (2, {"pressure": 2}))
+        self.intake.rejections.flush()
