@@ -24,6 +24,7 @@ from bench.draw import Drawing, fragment, relative
 from bench.report import absolute, figure, machine, table
 from bench.rows import NotHere, Result, Round, Row, Scale
 from logrecv.wire.pickled.machine import loads
+from tests.selection import slow
 
 _DOCS = Path(__file__).parent.parent / "docs"
 
@@ -344,6 +345,7 @@ class HarnessTests(SynchronousTestCase):
     The records that are sent, and the accounting of their cost.
     """
 
+    @slow
     def test_cpuTime(self) -> None:
         """
         The CPU time of a process has that of threads that have ended.
@@ -410,6 +412,7 @@ class HarnessTests(SynchronousTestCase):
             [round((each - stamps[0]) / 1000) for each in stamps], [0, 10, 20]
         )
 
+    @slow
     def test_latencies(self) -> None:
         """
         A line counts when all of it is in the file, once; if too few come it is

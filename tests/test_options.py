@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from logrecv.group import WorkerGroup
 from logrecv.options import Options
 from logrecv.quarantine.null import NullQuarantine
+from tests.selection import slow
 
 
 def parse(*arguments: str, group: WorkerGroup | None = None) -> Options:
@@ -169,6 +170,7 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertIsInstance(parse()["quarantine"], NullQuarantine)
 
+    @slow
     def test_noSideEffects(self) -> None:
         """
         Parsing makes no file, and leaves the limit of open files and the working

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from logrecv import ownlog
 from logrecv.ownlog import LogThread, OwnLog, ThreadedFile, unbuffered
+from tests.selection import slow
 
 
 class SlowFile(StringIO):
@@ -99,6 +100,7 @@ class LogThreadTests(SynchronousTestCase):
         self.log.write("written\n")
         self.assertEqual(self.file.getvalue(), "written\n")
 
+    @slow
     def test_endWithoutReader(self) -> None:
         """
         The end does not wait for ever, and not once for each line.

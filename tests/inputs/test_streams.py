@@ -18,6 +18,7 @@ from zope.interface import directlyProvides
 from logrecv.counters import InputTally
 from logrecv.inputs.limits.partial import PARTIAL_TIMEOUT
 from logrecv.inputs.streams import Connections
+from tests.selection import slow
 
 
 class Transport(StringTransport):
@@ -91,6 +92,7 @@ class ConnectionsTests(StreamsTestCase):
         first.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.tally.connections, 1)
 
+    @slow
     def test_handshake(self) -> None:
         """
         A client that does not finish the TLS handshake in time is cut off and

@@ -26,6 +26,7 @@ from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.stdout import StreamWriter, parseStdout
 from logrecv.outputs.writers import IBlockingWriter, PermanentFailure
 from logrecv.testing import makeRecord
+from tests.selection import slow
 
 
 class StreamWriterTests(SynchronousTestCase):
@@ -60,6 +61,7 @@ class StreamWriterTests(SynchronousTestCase):
         self.assertEqual(os.read(readable, 100), b"a\nb\n")
         self.assertFalse(writer.stream.closed)
 
+    @slow
     def test_nonBlocking(self) -> None:
         """
         Where somebody else has made the pipe non-blocking, a write waits for

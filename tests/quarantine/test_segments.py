@@ -16,6 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from logrecv.quarantine.segments import SEGMENTS, Entry, Segments
 from tests.quarantine.entries import ORIGIN, entriesIn, makeEntry, sizeOf
+from tests.selection import slow
 
 
 class SegmentsTests(SynchronousTestCase):
@@ -45,6 +46,7 @@ class SegmentsTests(SynchronousTestCase):
         """
         return sorted(os.listdir(self.directory))
 
+    @slow
     def test_severalWriters(self) -> None:
         """
         Several processes write to files of their own, and to no more bytes all

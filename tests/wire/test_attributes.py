@@ -27,6 +27,7 @@ from logrecv.wire.errors import WireError
 from logrecv.wire.forms import decode as forms
 from logrecv.wire.pickled import machine as pickles
 from logrecv.wire.pickled.placeholders import Call, Global
+from tests.selection import slow
 from tests.wire.samples import ORIGIN, SIZE, STOCK, FieldTestCase, make
 
 CAPTURES = Path(__file__).parent.parent / "data" / "wire"
@@ -84,6 +85,7 @@ class CapturesTests(SynchronousTestCase):
             repaired = None
         self.assertEqual(record.repaired, repaired, what)
 
+    @slow
     def test_pickled(self) -> None:
         """
         A record that comes over TCP or UDP says what its sender knows.
@@ -105,6 +107,7 @@ class CapturesTests(SynchronousTestCase):
                 self.assertEqual(record.extra, extra)
         self.assertGreater(count, 500)
 
+    @slow
     def test_forms(self) -> None:
         """
         A record that comes over HTTP says what its sender knows: the message is

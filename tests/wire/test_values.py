@@ -444,6 +444,7 @@ class BoundsTests(SynchronousTestCase):
         self.assertEqual(converter.convert(1), (values.TOO_LARGE, False))
         self.assertEqual(converter.text("a"), (values.TOO_LARGE, False))
 
+    @slow
     def test_genuineIsNeverTooLarge(self) -> None:
         """
         Some thousand values that share nothing fit, however dense and however small

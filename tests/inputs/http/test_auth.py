@@ -137,6 +137,7 @@ class PasswordFileTests(PasswordTestCase):
         self.assertEqual({self.successResultOf(each) for each in checked}, {True})
         self.assertEqual({self.successResultOf(each) for each in wrong}, {False})
 
+    @slow
     def test_costs(self) -> None:
         """
         A password of a user who is not known is checked against the hash of a user who

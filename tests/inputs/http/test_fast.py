@@ -30,6 +30,7 @@ from logrecv.intake import Intake
 from logrecv.testing import BackpressureSink, MemorySink
 from tests.inputs.http.case import form
 from tests.inputs.http.test_auth import line
+from tests.selection import slow
 
 
 def stock(body: bytes | str | None, target: str = "/", *fields: str) -> bytes:
@@ -183,6 +184,7 @@ class HandlerRequestsTests(FastPathTestCase):
         received = self.sink.records[0].received
         self.assertEqual((received.via, received.peer), ("http", "10.0.0.1:5000"))
 
+    @slow
     def test_asTheSlowPath(self) -> None:
         """
         A request that comes in one piece is answered, taken and counted as when it

@@ -94,6 +94,7 @@ class CompressTests(ArchiveTestCase):
     Files that are compressed.
     """
 
+    @slow
     def test_compressed(self) -> None:
         """
         A compressed file is in the place of each, with the same content,

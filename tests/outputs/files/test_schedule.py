@@ -19,6 +19,7 @@ from logrecv.outputs.files.schedule import (
     nextHour,
     scheduleFromText,
 )
+from tests.selection import slow
 
 
 def utc(text: str) -> float:
@@ -104,6 +105,7 @@ class TurnTests(SynchronousTestCase):
             self.assertEqual(nextDay(utc(moment)), turn)
         self.assertEqual(nextDay(turn), utc("2026-03-09 04:00:00"))
 
+    @slow
     def test_alwaysLater(self) -> None:
         """
         A turn is always in the future, at every quarter of an hour of a year:

@@ -26,6 +26,7 @@ from logrecv.outputs.files.writer import FileWriter
 from logrecv.outputs.writers import IBlockingWriter
 from logrecv.threads import ThreadExecutor
 from tests.faults.accounts import filesOf
+from tests.selection import slow
 
 
 class FileTestCase(SynchronousTestCase):
@@ -621,6 +622,7 @@ class SyncTests(FileTestCase):
         (event,) = events
         self.assertIn("broken; the last records", formatEvent(event))
 
+    @slow
     def test_inThread(self) -> None:
         """
         In a thread, with the clock of the system, the sync comes within 100 ms

@@ -178,6 +178,7 @@ class PostTests(TestCase):
         self.assertEqual((answer.status, answer.text), (200, "x" * 300))
         yield Deferred.fromCoroutine(self.gone())
 
+    @slow
     @inlineCallbacks
     def test_slowBody(self) -> Any:
         """
@@ -189,6 +190,7 @@ class PostTests(TestCase):
         self.assertEqual((answer.status, answer.text), (200, "x"))
         yield Deferred.fromCoroutine(self.gone())
 
+    @slow
     @inlineCallbacks
     def test_noAnswer(self) -> Any:
         """
@@ -219,6 +221,7 @@ class PostTests(TestCase):
             made.update(receivers.connections)
         self.assertEqual(len(made), 4)
 
+    @slow
     @inlineCallbacks
     def test_stopInBody(self) -> Any:
         """

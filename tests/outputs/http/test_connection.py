@@ -25,6 +25,7 @@ from tests.outputs.http.connections import (
     ConnectionTestCase,
     Reader,
 )
+from tests.selection import slow
 
 
 class HeadTests(ConnectionTestCase):
@@ -190,6 +191,7 @@ class BodyTests(ConnectionTestCase):
         self.assertEqual((reader.size, reader.ended), (BODY_SIZE, True))
         self.assertEqual(self.idle, [self.connection])
 
+    @slow
     def test_endlessBody(self) -> None:
         """
         More bytes end the body and the connection; the status is the answer.

@@ -11,6 +11,7 @@ from logrecv.outputs.spool.log import WriteAheadLog
 from logrecv.outputs.spool.recovery import DamagedDatabase
 from logrecv.outputs.spool.rows import InFlight, Row
 from tests.outputs.spool.cases import SpoolTestCase
+from tests.selection import slow
 
 
 class DamagedDatabaseTests(SpoolTestCase):
@@ -35,6 +36,7 @@ class DamagedDatabaseTests(SpoolTestCase):
             self.assertEqual(damaged.inFlight, InFlight.make(1, 1, chunk.id))
             self.assertEqual(damaged.missing, 0)
 
+    @slow
     def test_sizes(self) -> None:
         """
         Rows of every size are read as SQLite has stored them: on one page, and

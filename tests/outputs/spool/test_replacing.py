@@ -17,6 +17,7 @@ from logrecv.outputs.spool.rows import CorruptSpool
 from logrecv.outputs.spool.spool import Spool
 from tests.outputs.queue.test_sink import captureWarnings
 from tests.outputs.spool.cases import SpoolTestCase, connectionOf
+from tests.selection import slow
 from tests.stored import (
     STORED_CHUNK,
     STORED_PARTS,
@@ -261,6 +262,7 @@ class KilledTests(SpoolTestCase):
         _, status = os.waitpid(child, 0)
         self.assertEqual(os.waitstatus_to_exitcode(status), 9)
 
+    @slow
     def test_renaming(self) -> None:
         """
         Some of the files have their new names.

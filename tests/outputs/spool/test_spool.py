@@ -193,6 +193,7 @@ class StoreTests(SpoolTestCase):
         spool.close()
         self.assertEqual(self.drain(self.makeSpool()), [])
 
+    @slow
     def test_takenBackUndeleted(self) -> None:
         """
         Parts that are taken back while they cannot be deleted do not come out, and

@@ -87,6 +87,7 @@ class ReadFormTests(SynchronousTestCase):
             return False
         return True
 
+    @slow
     def test_captures(self) -> None:
         """
         The forms of every Python's handler come to the same.  Those of Python 3

@@ -250,6 +250,7 @@ class DifferentialTests(SynchronousTestCase):
         """
         return Reference(io.BytesIO(payload), encoding="bytes").load()
 
+    @slow
     def test_captures(self) -> None:
         """
         The machine reads every capture as the standard library does.  Names and
