@@ -5,6 +5,7 @@ processors.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -130,6 +131,8 @@ class ProcessService(Service):
         """
         super().startService()
         self._orExit(self.service.startService)
+        # Collections of garbage no longer look at the modules and at the service.
+        gc.freeze()
         self.reactor.addSystemEventTrigger("after", "shutdown", self.log.end)
         hangup.release(lambda: self.reactor.callFromThread(self.service.reopen))
 
