@@ -6,6 +6,7 @@ inherited, and reports to its supervisor.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import socket
@@ -305,5 +306,7 @@ def _prepare(task: Task, supervisor: SupervisorConnection) -> WorkerMain:
     options.parseOptions(task.arguments)
     receiver = makeReceiver(options)
     receiver.service.startService()
+    # As in L{logrecv.process.ProcessService}.
+    gc.freeze()
     slot = Slot(counts, task.number, receiver.admission)
     return WorkerMain(reactor, supervisor, receiver, slot)
