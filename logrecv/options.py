@@ -29,8 +29,6 @@ from logrecv.outputs.factory import OutputFactory
 from logrecv.paths import usableDirectory
 from logrecv.process import fileLimit
 from logrecv.quarantine.null import NullQuarantine
-from logrecv.quarantine.segments import Segments
-from logrecv.quarantine.service import Quarantine
 from logrecv.threads import ThreadExecutor
 from logrecv.usage import CommandLine, exitFor, hostName, numberUpTo, parseValue
 
@@ -269,6 +267,10 @@ class Options(CommandLine):
                     f"--quarantine-limit {limit!r}: there is no --quarantine"
                 )
             return NullQuarantine()
+        # A service without a quarantine is to start fast.
+        from logrecv.quarantine.segments import Segments
+        from logrecv.quarantine.service import Quarantine
+
         directory = parseValue("quarantine", text, usableDirectory)
         segments = Segments(directory, writers=self._group.count)
         if limit is not None:

@@ -161,7 +161,7 @@ class ConsoleInput(StreamInput):
         """
         super().__init__(endpoint, connections, restricted=True)
 
-    def _listening(self, port: IListeningPort | None) -> IListeningPort | None:
+    def listens(self, port: IListeningPort) -> None:
         if isinstance(port, TCPPort):
             accept = port.doRead
 
@@ -170,5 +170,5 @@ class ConsoleInput(StreamInput):
                 port.numberAccepts = _ACCEPTED
                 accept()
 
-            port.doRead = acceptFew
-        return super()._listening(port)
+            port.doRead = acceptFew  # type: ignore[method-assign]
+        super().listens(port)

@@ -6,18 +6,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from twisted.application.internet import StreamServerEndpointService
-from twisted.internet.defer import Deferred
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from logrecv.inputs.draining import INPUT_DRAIN_TIMEOUT, LOOK_DELAY, drain
 from logrecv.inputs.peers import logListening
 from logrecv.inputs.streams import Connections
 
 
-class StreamInput(StreamServerEndpointService):
+class StreamInput(Service):
     """
     The service that listens on one endpoint, and reads its clients to the end when
     it stops:
@@ -31,6 +32,10 @@ class StreamInput(StreamServerEndpointService):
     >>> service.port.getHost().port
     9020
 
+    Twisted's C{StreamServerEndpointService} is not used: its module takes 25 ms of the
+    start, and it only logs that a port is taken.
+
+    @ivar endpoint: The endpoint to listen on.
     @ivar connections: The connections of the endpoint.
     @ivar port: The port, while the service listens.
     @ivar restricted: True where something else than the network decides who may
@@ -49,13 +54,14 @@ class StreamInput(StreamServerEndpointService):
         drain: float = INPUT_DRAIN_TIMEOUT,
     ) -> None:
         """
-        @param endpoint: The endpoint to listen on.
+        The parameters are the attributes of the same names.
         """
-        super().__init__(endpoint, connections)
+        self.endpoint = endpoint
         self.connections = connections
         self.restricted = restricted
         self.drain = drain
         self.port: IListeningPort | None = None
+        self._listening: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
         """
@@ -63,22 +69,39 @@ class StreamInput(StreamServerEndpointService):
 
         @raise CannotListenError: The port cannot be had.
         """
-        # Otherwise Twisted logs the error, as it does for an endpoint that fails
-        # later.
-        self._raiseSynchronously = True
-        try:
-            super().privilegedStartService()
-        except BaseException:
-            self._waitingForPort = None
-            raise
-        assert self._waitingForPort is not None
-        self._waitingForPort.addCallback(self._listening)
+        super().privilegedStartService()
+        failures: list[Failure] = []
+        isStarting = True
 
-    def _listening(self, port: IListeningPort | None) -> IListeningPort | None:
+        def failed(failure: Failure) -> None:
+            if isStarting:
+                failures.append(failure)
+            elif not failure.check(CancelledError):
+                self._log.failure("cannot listen", failure)
+
+        listened = self.endpoint.listen(self.connections)
+        self._listening = listened.addCallbacks(self.listens, failed)
+        isStarting = False
+        if failures:
+            self._listening = None
+            failures[0].raiseException()
+
+    def listens(self, port: IListeningPort) -> None:
+        """
+        Note the port: the service listens now.
+        """
         self.port = port
-        if port is not None:
-            logListening(self._log, port.getHost(), self.restricted)
-        return port
+        logListening(self._log, port.getHost(), self.restricted)
+
+    def startService(self) -> None:
+        """
+        Listen, unless L{privilegedStartService} did.
+
+        @raise CannotListenError: The port cannot be had.
+        """
+        if self._listening is None:
+            self.privilegedStartService()
+        super().startService()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -86,16 +109,19 @@ class StreamInput(StreamServerEndpointService):
 
         @return: A C{Deferred} that fires when all is closed.
         """
+        super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
         if self.port is not None:
             # The kernel would reset the connections that nobody has accepted yet,
             # with the bytes that were sent.
             await deferLater(self.connections.clock, LOOK_DELAY)
-        if self._waitingForPort is not None:
-            await super().stopService()
-            self.port = self._waitingForPort = None
+            port, self.port = self.port, None
+            await maybeDeferred(port.stopListening)
         try:
             await drain(self.connections, self.drain)
         finally:

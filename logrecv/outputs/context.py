@@ -24,9 +24,6 @@ from logrecv.outputs.keywords import COMMON_KEYWORDS, QUEUE_KEYWORDS
 from logrecv.outputs.queue.capacity import Capacity
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.queue.store import IStore, MemoryStore
-from logrecv.outputs.spool.directory import FILE
-from logrecv.outputs.spool.spool import DEFAULT_LIMIT as SPOOL_LIMIT
-from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import (
     IBlockingWriter,
     IResumingWriter,
@@ -175,6 +172,10 @@ def queueFromKeywords(
         if limit is not None:
             raise DescriptionError("spool-limit= is for a spool; give spool=DIR too")
         return capacity, MemoryStore()
+    # A service without a spool is to start fast.
+    from logrecv.outputs.spool.directory import FILE
+    from logrecv.outputs.spool.spool import DEFAULT_LIMIT, Spool
+
     file = os.path.join(os.path.realpath(directory), FILE)
     if file in context.paths:
         raise DescriptionError(
@@ -185,7 +186,9 @@ def queueFromKeywords(
     group = context.group
     output = context.tally.output
     return (
-        Capacity(group.portion(limit or SPOOL_LIMIT), capacity.pauses, capacity.limit),
+        Capacity(
+            group.portion(limit or DEFAULT_LIMIT), capacity.pauses, capacity.limit
+        ),
         Spool(
             group.spool(directory),
             storage,

@@ -28,7 +28,6 @@ from logrecv.interfaces import (
     IStandardOutput,
 )
 from logrecv.outputs.context import (
-    SPOOL_LIMIT,
     OutputContext,
     StandardOutput,
     queueFromKeywords,
@@ -37,6 +36,7 @@ from logrecv.outputs.factory import OutputFactory
 from logrecv.outputs.queue.capacity import DEFAULT_LIMIT, Capacity
 from logrecv.outputs.queue.sink import QueuedSink
 from logrecv.outputs.queue.store import MemoryStore
+from logrecv.outputs.spool.spool import DEFAULT_LIMIT as SPOOL_LIMIT
 from logrecv.outputs.spool.spool import Spool
 from logrecv.outputs.writers import IBlockingWriter
 from logrecv.record import Record
