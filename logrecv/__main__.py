@@ -6,6 +6,7 @@ L{logrecv.replay.command}.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         raise SystemExit(command.main(arguments[1:]))
     hangup.hold()
+    # A start leaves no garbage; the service that is ready collects again.
+    gc.disable()
     # To import Twisted takes longer than to hold SIGHUP, by a thousand times.
     from logrecv import foreground
 

@@ -133,6 +133,7 @@ class ProcessService(Service):
         self._orExit(self.service.startService)
         # Collections of garbage no longer look at the modules and at the service.
         gc.freeze()
+        gc.enable()
         self.reactor.addSystemEventTrigger("after", "shutdown", self.log.end)
         hangup.release(lambda: self.reactor.callFromThread(self.service.reopen))
 

@@ -4,6 +4,7 @@ Tests for L{logrecv.process}.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -62,6 +63,21 @@ class ProcessServiceTests(SynchronousTestCase):
     """
     Tests for L{ProcessService}.
     """
+
+    def test_garbage(self) -> None:
+        """
+        Garbage is not collected during the start, and is from then on; collections
+        leave out everything that was there at the start.
+        """
+        before = signal.getsignal(signal.SIGHUP)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        self.addCleanup(gc.enable)
+        self.addCleanup(gc.unfreeze)
+        gc.disable()
+        receiver = ReceiverService(MemorySink(), [])
+        ProcessService(receiver, ImmediateReactor()).startService()
+        self.assertTrue(gc.isenabled())
+        self.assertGreater(gc.get_freeze_count(), 1000)
 
     def test_hangUp(self) -> None:
         """

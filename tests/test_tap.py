@@ -4,6 +4,7 @@ Tests for L{logrecv.tap}.
 
 from __future__ import annotations
 
+import gc
 import os
 
 from twisted.application.service import IService, IServiceMaker
@@ -31,6 +32,7 @@ class PluginTests(SynchronousTestCase):
         """
         makers = [m for m in getPlugins(IServiceMaker) if m.tapname == "logrecv"]
         self.assertEqual(len(makers), 1)
+        self.addCleanup(gc.enable)
         self.assertIs(makers[0].options, Options)
         self.assertIs(makers[0].makeService, makeService)
 

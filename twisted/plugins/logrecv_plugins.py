@@ -3,6 +3,7 @@ The plugins of logrecv: the service for C{twistd} and C{twist}, and the kinds of
 endpoint and output.
 """
 
+import gc
 from typing import Any
 
 from twisted.application.service import ServiceMaker
@@ -24,6 +25,8 @@ class _ReceiverMaker(ServiceMaker):
         The class of the options.  SIGHUP no longer ends the process from now on.
         """
         hangup.hold()
+        # A start leaves no garbage; the service that is ready collects again.
+        gc.disable()
         return super().options
 
 
