@@ -6,6 +6,7 @@ to standard error, so that standard output carries records alone.
 from __future__ import annotations
 
 import atexit
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -42,8 +43,13 @@ def run(reactor: Any, service: ProcessService) -> int:
 
     @return: The exit status: 0, or 1 if records were lost since the start.
     """
+    terminated: list[int] = []
+    # The reactor has handlers of its own only when it runs.  A service that listens
+    # has to stop in order before that, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: terminated.append(number))
     service.privilegedStartService()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.callWhenRunning(lambda: reactor.stop() if terminated else None)
     reactor.run()
     return 1 if service.service.lost else 0

@@ -327,6 +327,22 @@ class SignalTests(ProgramTestCase):
             self.assertEqual(numbers, list(range(5000)))
             client.kill()
 
+    def test_atOnce(self) -> None:
+        """
+        SIGTERM in the moment in which the service begins to listen stops the service
+        in order.
+        """
+        for number in range(5):
+            path = self.directory / f"socket{number}"
+            program = self.begin(
+                script("logrecv"), f"--tcp=unix:{path}", "--output=stdout"
+            )
+            # Without a pause between two looks: the moment is short.
+            while not path.exists():
+                self.assertIsNone(program.process.poll(), program.describe())
+            self.assertEqual(program.stop(), 0, program.describe())
+            self.assertIn("stopped; nothing was lost", program.err)
+
     def test_reopen(self) -> None:
         """
         After SIGHUP a file that was renamed is left alone and a new one is
