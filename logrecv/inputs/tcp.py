@@ -191,7 +191,7 @@ class RecordProtocol(Int32StringReceiver):
         """
         Tell of the payloads that are too long, each in its place among the others.
 
-        @param skipped: See L{FrameDecoder.skipped}.
+        @param skipped: The frames that were too long: L{FrameDecoder.skipped}.
         @return: The payloads behind the last one that is too long.
         """
         start = 0

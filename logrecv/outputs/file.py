@@ -1,5 +1,5 @@
 """
-The output C{file}: its description.  See L{logrecv.outputs.files}.
+The output C{file}: its description.  L{logrecv.outputs.files} does the work.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class GuardedSink:
     reason L{FAILED}.  The first failure is logged.  A sink that raises at the start
     fails the start.
 
-    See L{guard}, which makes no guard where there is one.
+    L{guard} makes guards, and makes none where there is one.
 
     @ivar sink: The sink.
     @ivar tally: The tally of the sink.

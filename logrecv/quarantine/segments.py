@@ -18,6 +18,8 @@ from attrs import define, field
 from msgspec import Struct
 from msgspec.json import Encoder
 
+from logrecv.paths import makePrivateDirectory, openPrivate
+
 #: Bytes that all files together may have, unless the user says otherwise (64M).
 QUARANTINE_SIZE: Final = 64 * 1024 * 1024
 
@@ -97,8 +99,7 @@ class Segments:
 
         @raise OSError: The directory cannot be created or used.
         """
-        with suppress(FileExistsError):
-            os.mkdir(self.directory, 0o700)
+        makePrivateDirectory(self.directory)
         if not os.access(self.directory, os.W_OK | os.X_OK):
             raise PermissionError(
                 errno.EACCES, os.strerror(errno.EACCES), self.directory
@@ -170,14 +171,14 @@ class Segments:
 
         @return: The descriptor of the file.
         """
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
         while True:
             newest = max((number for number, _ in self._files()), default=0)
             self._number = max(self._number, newest) + 1
             path = os.path.join(self.directory, f"rejected-{self._number:010}.jsonl")
             # Another process may have created the file by now.
             with suppress(FileExistsError):
-                return os.open(path, flags, 0o600)
+                return openPrivate(path, flags)
 
     def _files(self) -> list[tuple[int, os.DirEntry[str]]]:
         """

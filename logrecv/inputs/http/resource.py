@@ -17,6 +17,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from logrecv.inputs.http.app import PATH_SIZE, REALM, RecordApp, queryOf
 from logrecv.inputs.http.auth import PasswordFile
 from logrecv.inputs.http.checks import Busy
+from logrecv.inputs.limits import MAX_RECORD_SIZE
 from logrecv.inputs.limits.admission import hostOf
 from logrecv.inputs.limits.fairness import FairScheduler
 from logrecv.intake import Intake
@@ -81,7 +82,7 @@ class RecordResource(Resource):
     def __init__(
         self,
         intake: Intake,
-        maxRecord: int = 1048576,
+        maxRecord: int = MAX_RECORD_SIZE,
         passwords: PasswordFile | None = None,
         scheduler: FairScheduler | None = None,
     ) -> None:

@@ -15,6 +15,7 @@ from logrecv.inputs.http.fast import HandlerRequests
 from logrecv.inputs.http.lingering import DiscardPace
 from logrecv.inputs.http.request import BoundedRequest
 from logrecv.inputs.http.resource import RecordResource
+from logrecv.inputs.limits import MAX_RECORD_SIZE
 from logrecv.inputs.limits.fairness import FairScheduler
 from logrecv.inputs.limits.partial import PartialInputs
 from logrecv.inputs.limits.timeouts import IdleTimeouts
@@ -53,7 +54,7 @@ class RecordSite(QuietSite):
         self,
         intake: Intake,
         reactor: IReactorTime,
-        maxRecord: int = 1048576,
+        maxRecord: int = MAX_RECORD_SIZE,
         partials: PartialInputs | None = None,
         passwords: PasswordFile | None = None,
         scheduler: FairScheduler | None = None,
